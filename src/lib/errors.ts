@@ -1,0 +1,181 @@
+// Every failure the mesh can name, in one table, and the one error class that carries them.
+//
+// The code is the word that appears everywhere: in the log line, in the metric's `reason`, in the README's table
+// (a test holds the two together). `proxyStatus` is the RFC 9209 section 2.3 error type an HTTP client is told.
+// How a failure is answered on the wire is left to the direction that met it.
+
+/** Who is at fault: the peer that connected to us, the peer we connect to, or this proxy and its configuration. */
+export type Source = 'downstream' | 'upstream' | 'proxy'
+
+export interface ErrorKind {
+  readonly proxyStatus: string
+  readonly source: Source
+  /** True if no byte can have reached an application, so that another endpoint may be tried. */
+  readonly retriable: boolean
+  readonly title: string
+}
+
+export type ErrorCode =
+  | 'endpoint-refused'
+  | 'endpoint-timeout'
+  | 'endpoint-unreachable'
+  | 'connect-failed'
+  | 'no-endpoints'
+  | 'service-unknown'
+  | 'egress-denied'
+  | 'proxy-loop'
+  | 'original-destination-unknown'
+  | 'connection-limit'
+  | 'upstream-reset'
+  | 'downstream-reset'
+  | 'idle-timeout'
+  | 'drain-timeout'
+  | 'configuration-invalid'
+  | 'manifest-invalid'
+  | 'init-failed'
+  | 'internal'
+
+export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
+  'endpoint-refused': {
+    proxyStatus: 'connection_refused',
+    source: 'upstream',
+    retriable: true,
+    title: 'the endpoint refused the connection',
+  },
+  'endpoint-timeout': {
+    proxyStatus: 'connection_timeout',
+    source: 'upstream',
+    retriable: true,
+    title: 'the endpoint did not answer within the connect timeout',
+  },
+  'endpoint-unreachable': {
+    proxyStatus: 'destination_ip_unroutable',
+    source: 'upstream',
+    retriable: true,
+    title: 'no route leads to the endpoint',
+  },
+  'connect-failed': {
+    proxyStatus: 'destination_unavailable',
+    source: 'upstream',
+    retriable: true,
+    title: 'the connection to the endpoint failed for another reason, given in the details',
+  },
+  'no-endpoints': {
+    proxyStatus: 'destination_unavailable',
+    source: 'upstream',
+    retriable: false,
+    title: 'the service has no ready endpoint',
+  },
+  'service-unknown': {
+    proxyStatus: 'destination_not_found',
+    source: 'proxy',
+    retriable: false,
+    title: 'a listener names a service or port that discovery does not have',
+  },
+  'egress-denied': {
+    proxyStatus: 'destination_ip_prohibited',
+    source: 'proxy',
+    retriable: false,
+    title: 'the destination is outside the mesh and egress is denied',
+  },
+  'proxy-loop': {
+    proxyStatus: 'proxy_loop_detected',
+    source: 'proxy',
+    retriable: false,
+    title: 'the connection leads back to this proxy',
+  },
+  'original-destination-unknown': {
+    proxyStatus: 'proxy_internal_error',
+    source: 'proxy',
+    retriable: false,
+    title: 'the kernel did not say where the connection was going',
+  },
+  'connection-limit': {
+    proxyStatus: 'connection_limit_reached',
+    source: 'proxy',
+    retriable: false,
+    title: 'a limit on connections or file descriptors is reached',
+  },
+  'upstream-reset': {
+    proxyStatus: 'connection_terminated',
+    source: 'upstream',
+    retriable: false,
+    title: 'the endpoint reset the open connection',
+  },
+  'downstream-reset': {
+    proxyStatus: 'connection_terminated',
+    source: 'downstream',
+    retriable: false,
+    title: 'the client reset the open connection',
+  },
+  'idle-timeout': {
+    proxyStatus: 'connection_read_timeout',
+    source: 'proxy',
+    retriable: false,
+    title: 'no byte moved in either direction for the idle timeout',
+  },
+  'drain-timeout': {
+    proxyStatus: 'connection_terminated',
+    source: 'proxy',
+    retriable: false,
+    title: 'the proxy stopped and the connection outlived the grace',
+  },
+  'configuration-invalid': {
+    proxyStatus: 'proxy_configuration_error',
+    source: 'proxy',
+    retriable: false,
+    title: 'the configuration or command line was refused',
+  },
+  'manifest-invalid': {
+    proxyStatus: 'proxy_configuration_error',
+    source: 'proxy',
+    retriable: false,
+    title: 'a manifest was refused; the last good state stays in force',
+  },
+  'init-failed': {
+    proxyStatus: 'proxy_internal_error',
+    source: 'proxy',
+    retriable: false,
+    title: 'the redirects could not be installed, removed or verified',
+  },
+  internal: {
+    proxyStatus: 'proxy_internal_error',
+    source: 'proxy',
+    retriable: false,
+    title: 'a defect of the proxy itself',
+  },
+}
+
+/** What was known when it happened: addresses, names, numbers. Never a secret. */
+export type ErrorContext = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * A failure the mesh expects. It has no stack trace (an expected failure's stack says nothing, and costs more
+ * than the rest of the failure); the `cause` keeps its own.
+ */
+export class MeshError extends Error {
+  readonly code: ErrorCode
+  readonly context: ErrorContext
+
+  constructor(code: ErrorCode, context: ErrorContext = {}, cause?: unknown) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
+    super(describe(code, context, cause), cause === undefined ? undefined : { cause })
+    Error.stackTraceLimit = limit
+    this.name = 'MeshError'
+    this.code = code
+    this.context = context
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code]
+  }
+}
+
+function describe(code: ErrorCode, context: ErrorContext, cause: unknown): string {
+  const facts = Object.entries(context).map(([key, value]) => `${key}=${value}`)
+  if (cause instanceof Error) facts.push(`cause=${cause.message}`)
+  return facts.length === 0
+    ? `${code}: ${ERRORS[code].title}`
+    : `${code}: ${ERRORS[code].title} (${facts.join(', ')})`
+}

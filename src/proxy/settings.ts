@@ -1,0 +1,47 @@
+// The settings of `underpass proxy`, as they are after parsing: validated, defaults filled in.
+//
+// How they are read from a file and the environment is left to config.ts.
+
+import type { SocketAddress } from '../lib/address.ts'
+import type { Millis } from '../lib/duration.ts'
+import type { LogLevel } from '../lib/log.ts'
+
+export interface OutboundListener {
+  readonly address: SocketAddress
+  /** `name.namespace`. */
+  readonly service: string
+  readonly port: number
+}
+
+export interface InboundListener {
+  readonly address: SocketAddress
+  readonly target: SocketAddress
+}
+
+export interface Settings {
+  readonly admin: SocketAddress | undefined
+  readonly outbound: {
+    readonly transparent: SocketAddress | undefined
+    readonly listeners: readonly OutboundListener[]
+  }
+  readonly inbound: {
+    readonly transparent: SocketAddress | undefined
+    readonly listeners: readonly InboundListener[]
+    /** How long the application may take to accept. */
+    readonly connectTimeout: Millis
+    /** As TrafficPolicy's `timeouts.idle`, for connections that no policy covers: inbound and egress. */
+    readonly idleTimeout: Millis
+  }
+  readonly discovery: {
+    /** A manifest file or folder; undefined for none. */
+    readonly files: string | undefined
+  }
+  readonly egress: 'allow' | 'deny'
+  /** At most so many connections are open at once; more are refused. */
+  readonly maxConnections: number
+  /** TCP keepalive on both sides of every connection: first probe after so long without a segment; 0 for none. */
+  readonly keepAlive: Millis
+  /** After SIGTERM or /drain, connections may go on for so long. */
+  readonly drainGrace: Millis
+  readonly logLevel: LogLevel
+}

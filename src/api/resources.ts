@@ -90,6 +90,8 @@ export interface ServiceAccount extends Resource {
   readonly kind: 'ServiceAccount'
 }
 
+export type AnyResource = Service | EndpointSlice | TrafficPolicy | ServiceAccount
+
 /** Everything that discovery knows at one moment. Never changed: a new state is a new value. */
 export interface Resources {
   readonly services: readonly Service[]

@@ -25,6 +25,21 @@ export function parseIp(text: string): string | undefined {
   return ipaddr.process(text).toString()
 }
 
+/** True for an address that one host can have: not unspecified, not multicast, not broadcast. */
+export function isUnicast(ip: string): boolean {
+  return !['unspecified', 'multicast', 'broadcast'].includes(ipaddr.parse(ip).range())
+}
+
+/** True for 127.0.0.0/8 and ::1: addresses that only this host reaches. */
+export function isLoopback(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'loopback'
+}
+
+/** True for 0.0.0.0 and ::, on which a listener takes connections to every address. */
+export function isUnspecified(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'unspecified'
+}
+
 export function familyOf(ip: string): 4 | 6 {
   return ip.includes(':') ? 6 : 4
 }
@@ -64,6 +79,14 @@ export function readIp(value: unknown, path: string, problems: Problems): string
   const ip = typeof value === 'string' ? parseIp(value) : undefined
   if (ip === undefined) problems.add(path, 'must be an IPv4 or IPv6 address', value)
   return ip ?? ''
+}
+
+/** An IP address that one host can have, in normal form; an empty one after a problem. */
+export function readUnicastIp(value: unknown, path: string, problems: Problems): string {
+  const ip = readIp(value, path, problems)
+  if (ip === '' || isUnicast(ip)) return ip
+  problems.add(path, 'must be the address of one host', value)
+  return ''
 }
 
 /** An `ip:port`; 0.0.0.0:1 after a problem. */

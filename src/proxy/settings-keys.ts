@@ -1,0 +1,98 @@
+// The keys of the proxy's configuration: one table that parsing, the environment's variables and the documentation
+// are made from, so that they cannot disagree.
+//
+// How a value is read is left to config.ts.
+
+export interface SettingsKey {
+  /** Where it stands in the file: `inbound.timeouts.idle`. */
+  readonly key: string
+  /** The environment variable that wins over the file. */
+  readonly env: string
+  /** What a variable's text is before it is checked: taken as it is, as a number, or as YAML. */
+  readonly form: 'text' | 'number' | 'yaml'
+  /** As it would be written in the file; undefined for nothing. */
+  readonly fallback: string | number | undefined
+  readonly meaning: string
+}
+
+const ADDRESS = '`ip:port`, `[::]:port` for both families, or `off`'
+
+export const SETTINGS_KEYS: readonly SettingsKey[] = [
+  key(
+    'mode',
+    'text',
+    'l4',
+    '`l4`: balance connections. `l7` (balance requests) is not in this version',
+  ),
+  key('workers', 'number', 1, 'Processes that share the listeners; only 1 in this version'),
+  key('admin', 'text', '127.0.0.1:15000', 'Admin and metrics; a loopback `ip:port`, or `off`'),
+  key('outbound.transparent', 'text', 'off', `Takes redirected outbound connections: ${ADDRESS}`),
+  key(
+    'outbound.listeners',
+    'yaml',
+    undefined,
+    'Explicit listeners without redirects: a list of `{ address, service, port }`',
+  ),
+  key('inbound.transparent', 'text', 'off', `Takes redirected inbound connections: ${ADDRESS}`),
+  key(
+    'inbound.mesh',
+    'text',
+    'off',
+    'Takes connections from other sidecars (mTLS); not in this version',
+  ),
+  key(
+    'inbound.listeners',
+    'yaml',
+    undefined,
+    'Explicit inbound listeners: a list of `{ address, target }`',
+  ),
+  key('inbound.timeouts.connect', 'text', '1s', 'How long the application may take to accept'),
+  key(
+    'inbound.timeouts.idle',
+    'text',
+    '1h',
+    'Ends a connection, inbound or egress, on which no byte moved for so long; `0s` for never',
+  ),
+  key(
+    'discovery.files',
+    'text',
+    undefined,
+    "A manifest file or a folder of them, watched; relative to the configuration's folder, " +
+      'in the variable to the working directory',
+  ),
+  key('discovery.control', 'text', undefined, 'Address of a control plane; not in this version'),
+  key('egress', 'text', 'allow', 'Destinations outside the mesh: `allow` or `deny`'),
+  key('maxConnections', 'number', 20_000, 'Connections open at once; more are refused'),
+  key(
+    'keepAlive',
+    'text',
+    '60s',
+    'TCP keepalive on both sides: first probe after so long in silence; `0s` for none',
+  ),
+  key('drain.grace', 'text', '30s', 'How long connections may go on after SIGTERM or a drain'),
+  key('log.level', 'text', 'info', '`silent`, `error`, `warn`, `info` or `debug`'),
+]
+
+/** The table as the README has it, in Markdown. */
+export function settingsTable(): string {
+  const rows = SETTINGS_KEYS.map(({ key, env, fallback, meaning }) => {
+    const shown = fallback === undefined ? 'none' : `\`${fallback}\``
+    return `| \`${key}\` | \`${env}\` | ${shown} | ${meaning} |`
+  })
+  return ['| key | variable | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+/** `inbound.timeouts.idle` as `UNDERPASS_INBOUND_TIMEOUTS_IDLE`. */
+function variableOf(key: string): string {
+  const words = key.replace(/\./g, '_').replace(/[A-Z]/g, (letter) => `_${letter}`)
+  return `UNDERPASS_${words.toUpperCase()}`
+}
+
+function key(
+  name: string,
+  form: SettingsKey['form'],
+  fallback: SettingsKey['fallback'],
+  meaning: string,
+): SettingsKey {
+  return { key: name, env: variableOf(name), form, fallback, meaning }
+}

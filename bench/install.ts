@@ -1,12 +1,15 @@
 // Installs the peers on Debian and its kin, when asked to. Their own services are not started.
 
 import { spawnSync } from 'node:child_process'
+import { haproxy } from './targets/haproxy.ts'
+import { nginx } from './targets/nginx.ts'
 import { findProgram } from './targets/target.ts'
 
 const PACKAGES = ['haproxy', 'nginx-light', 'libnginx-mod-stream'] as const
 
 /** Throws, with what to do instead, where it cannot. */
 export function installPeers(say: (text: string) => void): void {
+  if (haproxy.missing() === undefined && nginx.missing() === undefined) return
   const command = `apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}`
   if (findProgram('apt-get') === undefined) {
     throw new Error('--install needs apt-get; install HAProxy and nginx (with stream) yourself')

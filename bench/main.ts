@@ -22,6 +22,8 @@ import type { Target } from './targets/target.ts'
 
 /** A warm-up is as long as the load, but not longer than this: V8 has compiled what matters by then. */
 const WARMUP_SECONDS = 2
+/** What a run takes besides its load: processes start and end. */
+const AROUND_SECONDS = 1.5
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 process.exitCode = await main(process.argv.slice(2))
@@ -88,6 +90,7 @@ async function makeReport(
   const means = findMeans()
   const scenarios = SCENARIOS.filter(({ name }) => options.scenarios.includes(name))
   const plan: Plan = { scenarios, targets, rounds, seconds, warmup, connections, means }
+  announce(plan)
   const samples = await runRounds(plan, signal, say)
   const sections = scenarios.map((scenario) =>
     buildSection(scenario, connectionsOf(scenario, plan), samples, OURS),
@@ -113,6 +116,20 @@ function chooseTargets(names: readonly string[] | undefined): Target[] {
   if (missing.length > 0 && names !== undefined) throw new Error(`${reasons} (try --install)`)
   if (missing.length > 0) say(`left out: ${reasons} (try --install)`)
   return chosen.filter((target) => !missing.some((entry) => entry.target === target))
+}
+
+/** Says beforehand what a person would wonder about: how long it takes, and what the machine does not allow. */
+function announce(plan: Plan): void {
+  const { scenarios, targets, rounds, seconds, warmup, means } = plan
+  const runs = rounds * scenarios.length * targets.length
+  const minutes = Math.ceil((runs * (seconds + warmup + AROUND_SECONDS)) / 60)
+  say(`${runs} runs, at most about ${minutes} min; an interrupt ends it and leaves nothing behind`)
+  for (const scenario of scenarios) {
+    const [wanted, possible] = [plan.connections ?? scenario.connections, scenario.limit(means)]
+    if (possible >= wanted) continue
+    const why = `a process may open ${means.files} files here`
+    say(`${scenario.name}: ${possible} connections instead of ${wanted}, because ${why}`)
+  }
 }
 
 function write(report: Report, out: string): void {

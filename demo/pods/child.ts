@@ -7,6 +7,8 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 const KEPT = 65_536
+/** How long the output of an ended program is still read, in milliseconds. */
+const LAST_WORDS = 100
 
 export interface Exit {
   readonly code: number | null
@@ -95,9 +97,16 @@ export class Child {
     if (this.exit !== undefined) return this.exit
     this.process.kill(signal)
     const timer = setTimeout(() => this.process.kill('SIGKILL'), grace)
+    this.process.once('exit', () => setTimeout(this.#closeOutput, LAST_WORDS))
     const exit = await this.exited
     clearTimeout(timer)
     return exit
+  }
+
+  // What the program itself started may still hold its output open, and would keep it from ever being over.
+  readonly #closeOutput = (): void => {
+    this.process.stdout?.destroy()
+    this.process.stderr?.destroy()
   }
 
   describe(): string {

@@ -3,13 +3,18 @@
 // Everything that the demo and the tests make (network namespaces, bridges, rules, processes) lives inside, so the
 // kernel itself takes all of it away when the first process of the world ends, however it ends. The machine's own
 // network is never touched. Root needs nothing else; an ordinary user gets the same world through a user
-// namespace. Pods themselves are made in network.ts.
+// namespace. Worlds can be made inside worlds. Pods themselves are made in network.ts.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { run } from './child.ts'
 
 const MARK = 'UNDERPASS_WORLD'
+/** Where a world has the project. */
+const PROJECT = '/run/underpass'
+/** How long a world may take to end by itself, in milliseconds. */
+const GRACE = 10_000
 
 export function insideWorld(): boolean {
   return process.env[MARK] === '1'
@@ -26,43 +31,70 @@ export function whyNoWorld(): string | undefined {
   if (missing.length > 0) {
     return `Missing: ${missing.join(', ')}. Run: sudo apt-get install -y iptables iproute2 util-linux uidmap (or your system's packages of these names)`
   }
-  const probe = spawnSync('unshare', [...unshareFlags(), 'true'], { encoding: 'utf8' })
+  const probe = spawnSync('unshare', [...unshareFlags(), 'true'], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: searchPath() },
+  })
   if (probe.status === 0) return undefined
+  const reason = probe.stderr.trim().split('\n')[0] ?? ''
   return isRoot()
-    ? `This root user may not make namespaces (${probe.stderr.trim()}). In a container, start it with --privileged.`
-    : `User namespaces are not available to this user (${probe.stderr.trim()}). Either run it as root (sudo), or: sudo apt-get install -y uidmap && sudo sysctl -w kernel.unprivileged_userns_clone=1, and give the user a line in /etc/subuid and /etc/subgid (sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${process.env['USER'] ?? '$USER'})`
+    ? `This root user may not make namespaces (${reason}). In a container, start it with --privileged.`
+    : `This user may not make namespaces (${reason}). Either run it as root, or as root: ${unprivilegedAdvice()}`
 }
 
-/** Runs `script` in a new world and gives its exit status. Ends the world when this process is told to end. */
+/**
+ * Runs `script` in a new world and gives its exit status. A signal ends the world: it is told first, and killed if
+ * it takes too long or the signal comes again.
+ */
 export async function runInWorld(script: string, args: readonly string[]): Promise<number> {
-  const child = spawn('unshare', [...unshareFlags(), process.execPath, script, ...args], {
+  // The world is a session of its own, so that Ctrl-C reaches this process alone and not every program in every
+  // pod at once; and it dies with this process, however this process dies.
+  const inside = ['unshare', ...unshareFlags(), process.execPath, script, ...args]
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...inside], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    detached: true,
     env: { ...process.env, [MARK]: '1', PATH: searchPath() },
   })
-  // Closing the channel is the one message that always arrives, also when this process is killed.
+  let kill: NodeJS.Timeout | undefined
   const end = (): void => {
-    if (child.connected) child.disconnect()
+    if (!child.connected) {
+      child.kill('SIGKILL')
+      return
+    }
+    child.disconnect()
+    kill = setTimeout(() => child.kill('SIGKILL'), GRACE)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
-  const watch = setInterval(() => {
-    if (ancestors.some((pid) => !existsSync(`/proc/${pid}`))) end()
-  }, 500)
-  const ancestors = npmAncestors()
+  const stopWatching = watchRunner(end)
   return await new Promise<number>((resolve) => {
-    child.once('exit', (code, signal) => {
-      clearInterval(watch)
-      resolve(signal === null ? (code ?? 1) : 1)
+    child.once('exit', (code) => {
+      stopWatching()
+      clearTimeout(kill)
+      resolve(code ?? 1)
     })
   })
 }
 
-/** First thing inside a world: loopback up, private /run, and `end` called when whoever made it goes away. */
+/**
+ * First thing inside a world: loopback up, a /run of its own, and `end` called when whoever made it wants it gone.
+ *
+ * The project and Node.js get a second place under /run, because where they are (often below /root) the pods'
+ * users may not look; the working directory and the search path lead there.
+ */
 export async function settleWorld(end: () => void): Promise<void> {
   process.once('disconnect', end)
   process.channel?.unref()
+  if (process.channel !== undefined && !process.connected) end()
   await run(['ip', 'link', 'set', 'lo', 'up'])
-  await run(['mount', '-t', 'tmpfs', 'none', '/run'])
-  await run(['mkdir', '-p', '/run/netns'])
+  await run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', '/run'])
+  for (const folder of ['/run/netns', '/run/bin', PROJECT]) mkdirSync(folder)
+  writeFileSync('/run/bin/node', '')
+  const self = `/proc/${process.pid}`
+  await run(['mount', '--no-canonicalize', '--bind', `${self}/exe`, '/run/bin/node'])
+  await run(['mount', '--no-canonicalize', '--rbind', `${self}/cwd`, PROJECT])
+  process.chdir(PROJECT)
+  process.env['PWD'] = PROJECT
+  process.env['PATH'] = `/run/bin:${process.env['PATH'] ?? ''}`
 }
 
 function unshareFlags(): string[] {
@@ -74,13 +106,57 @@ function isRoot(): boolean {
   return process.getuid?.() === 0
 }
 
-// A killed npm leaves its children running; the world ends with the npm that asked for it.
-function npmAncestors(): number[] {
-  if (process.env['npm_lifecycle_event'] === undefined) return []
-  const shell = process.ppid
-  const stat = readFileSync(`/proc/${shell}/stat`, 'utf8')
-  const npm = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  return npm > 1 ? [shell, npm] : [shell]
+function unprivilegedAdvice(): string {
+  const user = process.env['USER'] ?? '$USER'
+  const steps = ['apt-get install -y uidmap']
+  if (readSetting('kernel/apparmor_restrict_unprivileged_userns') === '1') {
+    steps.push('sysctl -w kernel.apparmor_restrict_unprivileged_userns=0')
+  }
+  if (readSetting('kernel/unprivileged_userns_clone') === '0') {
+    steps.push('sysctl -w kernel.unprivileged_userns_clone=1')
+  }
+  steps.push(`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`)
+  return steps.join(' && ')
+}
+
+function readSetting(name: string): string | undefined {
+  const file = `/proc/sys/${name}`
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}
+
+/** Calls `end` once the npm that started this process is gone: a killed npm leaves its children running. */
+function watchRunner(end: () => void): () => void {
+  const parent = process.ppid
+  const isStartedByNpm = process.env['npm_lifecycle_event'] !== undefined
+  // Between npm and this process is a shell, unless the shell made way.
+  const throughShell = isStartedByNpm && !isNode(parent)
+  const runner = throughShell ? parentOf(parent) : undefined
+  if (!isStartedByNpm) return () => undefined
+  const watch = setInterval(() => {
+    if (process.ppid === parent && (!throughShell || parentOf(parent) === runner)) return
+    clearInterval(watch)
+    end()
+  }, 300)
+  return () => {
+    clearInterval(watch)
+  }
+}
+
+function isNode(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('node')
+  } catch {
+    return false
+  }
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return undefined
+  }
 }
 
 // An ordinary user's PATH often lacks the folders of ip and iptables.

@@ -1,0 +1,146 @@
+// `npm run bench`: measures, prints a table, writes the results. Runs in a network of its own where it can, so that
+// neither rules nor other programs of the machine are in the way and nothing outlives it.
+//
+// Exit status: 0 done, 1 an error in any run (nothing is written then) or an unmet goal with --check, 2 a wrong
+// command line, 130 interrupted.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CommanderError } from 'commander'
+import { insideWorld, runInWorld, settleWorld, whyNoWorld } from '../demo/pods/world.ts'
+import { OURS, SCENARIOS, TARGETS } from './catalog.ts'
+import { GOALS } from './goals.ts'
+import { installPeers } from './install.ts'
+import { describeMachine } from './machine.ts'
+import { type Options, parseOptions } from './options.ts'
+import { buildSection, judge, type Report } from './report.ts'
+import { connectionsOf, type Plan, runRounds } from './rounds.ts'
+import { findMeans } from './stage.ts'
+import { renderMarkdown, renderText } from './table.ts'
+import type { Target } from './targets/target.ts'
+
+/** A warm-up is as long as the load, but not longer than this: V8 has compiled what matters by then. */
+const WARMUP_SECONDS = 2
+/** What a run takes besides its load: processes start and end. */
+const AROUND_SECONDS = 1.5
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(words: readonly string[]): Promise<number> {
+  let options: Options
+  try {
+    options = parseOptions(words)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+  try {
+    if (insideWorld()) return await measureInside(words, options)
+    if (options.install) installPeers(say)
+    const why = whyNoWorld()
+    if (why === undefined) return await runInWorld(fileURLToPath(import.meta.url), words)
+    say(`measuring without a network of its own. ${why}`)
+    return await measure(words, options, new AbortController())
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error))
+    return 1
+  }
+}
+
+async function measureInside(words: readonly string[], options: Options): Promise<number> {
+  const control = new AbortController()
+  await settleWorld(() => {
+    control.abort()
+  })
+  return await measure(words, options, control)
+}
+
+async function measure(
+  words: readonly string[],
+  options: Options,
+  control: AbortController,
+): Promise<number> {
+  const interrupt = (): void => {
+    control.abort()
+  }
+  for (const signal of SIGNALS) process.on(signal, interrupt)
+  try {
+    const report = await makeReport(words, options, control.signal)
+    write(report, options.out)
+    return options.check && report.goals.some(({ met }) => !met) ? 1 : 0
+  } catch (error) {
+    if (!control.signal.aborted) throw error
+    say('interrupted')
+    return 130
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt)
+  }
+}
+
+async function makeReport(
+  words: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<Report> {
+  const targets = chooseTargets(options.targets)
+  const { rounds, seconds, connections } = options
+  const warmup = Math.min(seconds, WARMUP_SECONDS)
+  const means = findMeans()
+  const scenarios = SCENARIOS.filter(({ name }) => options.scenarios.includes(name))
+  const plan: Plan = { scenarios, targets, rounds, seconds, warmup, connections, means }
+  announce(plan)
+  const samples = await runRounds(plan, signal, say)
+  const sections = scenarios.map((scenario) =>
+    buildSection(scenario, connectionsOf(scenario, plan), samples, OURS),
+  )
+  return {
+    date: new Date().toISOString(),
+    command: ['npm run bench', ...(words.length > 0 ? ['--'] : []), ...words].join(' '),
+    ...{ rounds, seconds, warmup },
+    machine: describeMachine(targets, means),
+    sections,
+    goals: judge(GOALS, sections, OURS),
+  }
+}
+
+/** Those asked for, all of which must be here; or those that are. */
+function chooseTargets(names: readonly string[] | undefined): Target[] {
+  const chosen = TARGETS.filter(({ name }) => names?.includes(name) ?? true)
+  const missing = chosen.flatMap((target) => {
+    const why = target.missing()
+    return why === undefined ? [] : [{ target, why }]
+  })
+  const reasons = missing.map(({ why }) => why).join('; ')
+  if (missing.length > 0 && names !== undefined) throw new Error(`${reasons} (try --install)`)
+  if (missing.length > 0) say(`left out: ${reasons} (try --install)`)
+  return chosen.filter((target) => !missing.some((entry) => entry.target === target))
+}
+
+/** Says beforehand what a person would wonder about: how long it takes, and what the machine does not allow. */
+function announce(plan: Plan): void {
+  const { scenarios, targets, rounds, seconds, warmup, means } = plan
+  const runs = rounds * scenarios.length * targets.length
+  const minutes = Math.ceil((runs * (seconds + warmup + AROUND_SECONDS)) / 60)
+  say(`${runs} runs, at most about ${minutes} min; an interrupt ends it and leaves nothing behind`)
+  for (const scenario of scenarios) {
+    const [wanted, possible] = [plan.connections ?? scenario.connections, scenario.limit(means)]
+    if (possible >= wanted) continue
+    const why = `a process may open ${means.files} files here`
+    say(`${scenario.name}: ${possible} connections instead of ${wanted}, because ${why}`)
+  }
+}
+
+function write(report: Report, out: string): void {
+  const table = `${out.replace(/\.json$/, '')}.md`
+  mkdirSync(dirname(out), { recursive: true })
+  writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
+  writeFileSync(table, renderMarkdown(report))
+  process.stdout.write(`\n${renderText(report)}`)
+  say(`written: ${out} and ${table}`)
+}
+
+function say(text: string): void {
+  process.stderr.write(`bench: ${text}\n`)
+}

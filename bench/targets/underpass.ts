@@ -1,0 +1,70 @@
+// Our own proxy: one explicit listener in front of a Service with one endpoint, found through manifest files.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, type Stage } from '../stage.ts'
+import { type Running, ready, type Target } from './target.ts'
+
+const COMMAND = new URL('../../src/cli/main.js', import.meta.url).pathname
+
+function manifests(backend: number): string {
+  return `apiVersion: v1
+kind: Service
+metadata: { name: bench, namespace: default }
+spec:
+  clusterIP: 198.18.255.1
+  ports: [{ name: tcp, port: 80, protocol: TCP }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: bench-1
+  namespace: default
+  labels: { kubernetes.io/service-name: bench }
+addressType: IPv4
+ports: [{ name: tcp, port: ${backend}, protocol: TCP }]
+endpoints: [{ addresses: [127.0.0.1], conditions: { ready: true } }]
+`
+}
+
+function config(port: number, admin: number, folder: string): string {
+  return `mode: l4
+admin: 127.0.0.1:${admin}
+outbound:
+  listeners: [{ address: "127.0.0.1:${port}", service: bench.default, port: 80 }]
+discovery: { files: ${JSON.stringify(folder)} }
+`
+}
+
+export const underpass: Target = {
+  name: 'underpass',
+  missing: () => (existsSync(COMMAND) ? undefined : 'the proxy is not built'),
+  version: () => {
+    const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+    return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
+  },
+  async start(stage: Stage, backend: number): Promise<Running> {
+    const port = await freePort()
+    const admin = await freePort()
+    const mesh = join(stage.folder, 'mesh')
+    mkdirSync(mesh)
+    writeFileSync(join(mesh, 'bench.yaml'), manifests(backend))
+    const file = join(stage.folder, 'proxy.yaml')
+    writeFileSync(file, config(port, admin, mesh))
+    const child = stage.start('proxy', [process.execPath, COMMAND, 'proxy', '--config', file])
+    await ready(child, async () => await isReady(admin))
+    return { port, pid: child.pid }
+  },
+}
+
+async function isReady(admin: number): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${admin}/ready`, {
+      headers: { connection: 'close' },
+    })
+    await answer.arrayBuffer()
+    return answer.status === 200
+  } catch {
+    return false
+  }
+}

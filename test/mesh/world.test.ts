@@ -1,0 +1,140 @@
+// A world must end with whoever made it, whatever happens to them, and take every process in it along. Real
+// processes, real signals; what is left is looked for in /proc from outside of the world.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { Child } from '../../demo/pods/child.ts'
+import { insideWorld } from '../../demo/pods/world.ts'
+
+const skip = insideWorld() ? false : 'needs a world: npm test -- mesh/world'
+const isRealRoot = /^\s*0\s+0\s+4294967295/.test(readFileSync('/proc/self/uid_map', 'utf8'))
+const PROGRAM = 'build/test/mesh/world-program.js'
+let tokens = 0
+
+function newToken(): string {
+  return `world-token-${process.pid}-${++tokens}-`
+}
+
+/** Process ids of everything that carries the token on its command line, from outermost to innermost. */
+function carriers(token: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && commandOf(pid).includes(token))
+    .sort((a, b) => a - b)
+}
+
+/** Empty for a process that has ended, waited for or not. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+async function untilGone(token: string): Promise<number[]> {
+  for (let tries = 0; tries < 250 && carriers(token).length > 0; tries++) await sleep(20)
+  return carriers(token)
+}
+
+async function start(t: Test, command: readonly string[], token: string): Promise<Child> {
+  const child = new Child(command)
+  t.teardown(() => {
+    for (const pid of carriers(token)) process.kill(pid, 'SIGKILL')
+  })
+  await child.prints(/settled/)
+  t.ok(carriers(token).length >= 5, `a whole world runs: ${carriers(token).length} processes`)
+  return child
+}
+
+function node(mode: string, token: string): string[] {
+  return ['node', PROGRAM, mode, token]
+}
+
+function npm(mode: string, token: string): string[] {
+  return ['npm', 'exec', '--offline', '-c', node(mode, token).join(' ')]
+}
+
+t.test('world: SIGKILL of its maker ends it', { skip }, async (t) => {
+  const token = newToken()
+  const child = await start(t, node('stay', token), token)
+  process.kill(child.pid, 'SIGKILL')
+  t.same(await untilGone(token), [])
+})
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  t.test(`world: ${signal} lets it end by itself, with its exit code`, { skip }, async (t) => {
+    const token = newToken()
+    const child = await start(t, node('stay', token), token)
+    process.kill(child.pid, signal)
+    t.same(await child.exited, { code: 9, signal: null })
+    t.match(child.stdout, /told to end/)
+    t.same(carriers(token), [], 'nothing is left when its maker has ended')
+  })
+}
+
+t.test('world: one that will not end is killed at the second signal', { skip }, async (t) => {
+  const token = newToken()
+  const child = await start(t, node('stubborn', token), token)
+  process.kill(child.pid, 'SIGINT')
+  await child.prints(/told to end/)
+  process.kill(child.pid, 'SIGINT')
+  t.same(await child.exited, { code: 1, signal: null })
+  t.same(carriers(token), [])
+})
+
+for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+  t.test(`world: ${signal} of npm ends it`, { skip }, async (t) => {
+    const token = newToken()
+    const child = await start(t, npm('stay', token), token)
+    process.kill(child.pid, signal)
+    t.same(await untilGone(token), [])
+    await child.exited
+  })
+}
+
+t.test('world: Ctrl-C reaches its maker and npm, not what runs inside', { skip }, async (t) => {
+  const token = newToken()
+  const child = await start(t, ['setsid', ...npm('stay', token)], token)
+  process.kill(-child.pid, 'SIGINT')
+  t.same(await untilGone(token), [])
+  t.match(child.stdout, /told to end/, 'it was told and ended by itself')
+  await child.exited
+})
+
+t.test('world: exit codes pass through', { skip }, async (t) => {
+  for (const code of [0, 1, 2, 77]) {
+    t.equal((await new Child(node(`exit${code}`, newToken())).finish()).code, code)
+  }
+})
+
+t.test('world: one inside another, with the same names in both', { skip }, async (t) => {
+  const token = newToken()
+  const done = await new Child(node('nest', token)).finish()
+  t.equal(done.code, 5, done.stderr)
+  t.same(carriers(token), [])
+})
+
+t.test('world: the project can be read by the users of the pods', { skip }, async (t) => {
+  const token = newToken()
+  const child = await start(t, node('stay', token), token)
+  t.match(child.stdout, 'settled in /run/underpass')
+  await child.stop()
+})
+
+const unprivileged = skip === false && !isRealRoot ? 'needs real root' : skip
+t.test('world: an ordinary user has one too', { skip: unprivileged }, async (t) => {
+  const token = newToken()
+  const folder = t.testdir({ subid: 'ordinary:200000:65536\n' })
+  const users = `${readFileSync('/etc/passwd', 'utf8')}ordinary:x:4242:4242::/tmp:/bin/sh\n`
+  writeFileSync(`${folder}/passwd`, users)
+  const script = `mount --bind ${folder}/passwd /etc/passwd
+    for file in /etc/subuid /etc/subgid; do mount --bind ${folder}/subid $file; done
+    exec setpriv --reuid 4242 --regid 4242 --clear-groups -- ${node('stay', token).join(' ')}`
+  const child = await start(t, ['unshare', '--mount', 'sh', '-c', script], token)
+  t.match(readFileSync(`/proc/${child.pid}/status`, 'utf8'), /^Uid:\s4242\s/m)
+  process.kill(child.pid, 'SIGKILL')
+  t.same(await untilGone(token), [])
+})

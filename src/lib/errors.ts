@@ -70,7 +70,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     proxyStatus: 'destination_not_found',
     source: 'proxy',
     retriable: false,
-    title: 'a listener names a service or port that discovery does not have',
+    title: 'the service or port that was asked for is not one that discovery has',
   },
   'egress-denied': {
     proxyStatus: 'destination_ip_prohibited',
@@ -165,6 +165,11 @@ export class MeshError extends Error {
     this.name = 'MeshError'
     this.code = code
     this.context = context
+  }
+
+  /** Anything thrown, as a MeshError: what is not one already is a defect of ours. */
+  static from(error: unknown): MeshError {
+    return error instanceof MeshError ? error : new MeshError('internal', {}, error)
   }
 
   get kind(): ErrorKind {

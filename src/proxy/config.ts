@@ -51,9 +51,12 @@ export function readSettings(
   refuseWhatIsLater(reader)
   const settings: Settings = {
     admin: readAdmin(...reader.at('admin')),
+    metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
       transparent: readListenAddress(...reader.at('outbound.transparent')),
       listeners: readOutboundListeners(...reader.at('outbound.listeners')),
+      connectTimeout: reader.duration('outbound.timeouts.connect'),
+      idleTimeout: reader.duration('outbound.timeouts.idle', OR_ZERO),
     },
     inbound: {
       transparent: readListenAddress(...reader.at('inbound.transparent')),
@@ -62,6 +65,7 @@ export function readSettings(
       idleTimeout: reader.duration('inbound.timeouts.idle', OR_ZERO),
     },
     discovery: { files: readFilesPath(reader, file) },
+    sockets: readChoice(...reader.at('sockets'), ['auto', 'streams']),
     egress: readChoice(...reader.at('egress'), ['allow', 'deny']),
     maxConnections: readInteger(...reader.at('maxConnections'), { min: 1, max: MAX_CONNECTIONS }),
     keepAlive: reader.duration('keepAlive', KEEP_ALIVE),
@@ -148,10 +152,11 @@ function checkTogether(
 }
 
 /** Every address that is listened on. */
-function placesOf({ admin, outbound, inbound }: Settings, reader: Reader): Place[] {
+function placesOf({ admin, metrics, outbound, inbound }: Settings, reader: Reader): Place[] {
   const places: Place[] = []
   const singles = {
     admin,
+    metrics,
     'outbound.transparent': outbound.transparent,
     'inbound.transparent': inbound.transparent,
   }

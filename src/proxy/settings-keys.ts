@@ -26,12 +26,30 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   ),
   key('workers', 'number', 1, 'Processes that share the listeners; only 1 in this version'),
   key('admin', 'text', '127.0.0.1:15000', 'Admin and metrics; a loopback `ip:port`, or `off`'),
+  key(
+    'metrics',
+    'text',
+    'off',
+    'Serves `/live`, `/ready` and `/metrics` to probes and Prometheus: an address such as `0.0.0.0:15020`, or `off`',
+  ),
   key('outbound.transparent', 'text', 'off', `Takes redirected outbound connections: ${ADDRESS}`),
   key(
     'outbound.listeners',
     'yaml',
     undefined,
     'Explicit listeners without redirects: a list of `{ address, service, port }`',
+  ),
+  key(
+    'outbound.timeouts.connect',
+    'text',
+    '10s',
+    'How long a destination outside the mesh may take to accept; those inside have a TrafficPolicy',
+  ),
+  key(
+    'outbound.timeouts.idle',
+    'text',
+    '1h',
+    'Ends a connection to a destination outside the mesh on which no byte moved for so long; `0s` for never',
   ),
   key('inbound.transparent', 'text', 'off', `Takes redirected inbound connections: ${ADDRESS}`),
   key(
@@ -51,7 +69,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'inbound.timeouts.idle',
     'text',
     '1h',
-    'Ends a connection, inbound or egress, on which no byte moved for so long; `0s` for never',
+    'Ends a connection to the application on which no byte moved for so long; `0s` for never',
   ),
   key(
     'discovery.files',
@@ -61,6 +79,12 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
       'in the variable to the working directory',
   ),
   key('discovery.control', 'text', undefined, 'Address of a control plane; not in this version'),
+  key(
+    'sockets',
+    'text',
+    'auto',
+    '`auto`: libuv handles where this Node.js has them as known; `streams`: always public sockets, at a higher cost',
+  ),
   key('egress', 'text', 'allow', 'Destinations outside the mesh: `allow` or `deny`'),
   key('maxConnections', 'number', 20_000, 'Connections open at once; more are refused'),
   key(

@@ -20,22 +20,28 @@ export interface InboundListener {
 
 export interface Settings {
   readonly admin: SocketAddress | undefined
+  /** Serves /live, /ready and /metrics to others. */
+  readonly metrics: SocketAddress | undefined
   readonly outbound: {
     readonly transparent: SocketAddress | undefined
     readonly listeners: readonly OutboundListener[]
+    /** For destinations outside the mesh; those inside have a TrafficPolicy. */
+    readonly connectTimeout: Millis
+    readonly idleTimeout: Millis
   }
   readonly inbound: {
     readonly transparent: SocketAddress | undefined
     readonly listeners: readonly InboundListener[]
     /** How long the application may take to accept. */
     readonly connectTimeout: Millis
-    /** As TrafficPolicy's `timeouts.idle`, for connections that no policy covers: inbound and egress. */
     readonly idleTimeout: Millis
   }
   readonly discovery: {
     /** A manifest file or folder; undefined for none. */
     readonly files: string | undefined
   }
+  /** `auto`: libuv handles where this Node.js has them; `streams`: always Node's public sockets. */
+  readonly sockets: 'auto' | 'streams'
   readonly egress: 'allow' | 'deny'
   /** At most so many connections are open at once; more are refused. */
   readonly maxConnections: number

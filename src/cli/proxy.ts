@@ -1,0 +1,73 @@
+// `underpass proxy`: the data plane of one pod, from its configuration to its end.
+//
+// SIGTERM and SIGINT drain: nothing new is accepted, open connections may go on for the grace; a second signal ends
+// the process at once. Exit status 0 after a drain, 2 when configuration or manifests were refused, 1 for a defect.
+
+import { Command } from 'commander'
+import { systemClock } from '../lib/clock.ts'
+import { MeshError } from '../lib/errors.ts'
+import { type Log, openLog } from '../lib/log.ts'
+import { Problems } from '../lib/problems.ts'
+import { systemRandom } from '../lib/random.ts'
+import { loadSettings } from '../proxy/config.ts'
+import type { Settings } from '../proxy/settings.ts'
+import { settingsTable } from '../proxy/settings-keys.ts'
+import { Sidecar } from '../proxy/sidecar.ts'
+
+const REFUSED = 2
+
+export function proxyCommand(): Command {
+  return new Command('proxy')
+    .description('carry the TCP connections of one pod')
+    .option('-c, --config <file>', 'configuration file (YAML); variables win over it')
+    .option('--check', 'read configuration and environment, say what is wrong, and end')
+    .addHelpText('after', () => `\nConfiguration:\n\n${settingsTable()}\n`)
+    .action(async ({ config, check }: { config?: string; check?: boolean }) => {
+      const problems = new Problems()
+      const settings = await loadSettings(config, process.env, problems)
+      if (problems.any) refuse(problems.toString())
+      if (check === true) process.stdout.write('The configuration is good.\n')
+      else await run(settings)
+    })
+}
+
+async function run(settings: Settings): Promise<void> {
+  const log = openLog(settings.logLevel)
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) process.exit(1)
+    stopping = true
+    sidecar.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        crash(log, error)
+      },
+    )
+  }
+  const sidecar = new Sidecar(settings, systemClock, systemRandom, log, stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('uncaughtException', (error) => {
+    crash(log, error)
+  })
+  try {
+    await sidecar.start()
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error
+    const { problems } = error.context
+    refuse(typeof problems === 'string' ? problems : error.message)
+  }
+}
+
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(REFUSED)
+}
+
+/** A defect of ours: said as loudly as can be, and then the platform starts a clean process. */
+function crash(log: Log, error: unknown): never {
+  const known = MeshError.from(error)
+  const stack = error instanceof Error ? error.stack : undefined
+  log.error({ event: 'crash', error: known.code, stack, message: known.message })
+  process.exit(1)
+}

@@ -1,0 +1,165 @@
+// From resources to destinations: which Service port has which endpoints, under which policy, at which addresses.
+//
+// Destinations and endpoints keep their identity across updates (so do their counts of open connections); only
+// pickers and the route table are made anew. Open connections are never touched by an update. Where resources come
+// from is left to the sources.
+
+import {
+  DEFAULT_LOAD_BALANCER,
+  DEFAULT_TIMEOUTS,
+  type EndpointSlice,
+  type Resources,
+  type Service,
+  type ServicePort,
+  type TrafficPolicy,
+} from '../../api/resources.ts'
+import { formatAddress } from '../../lib/address.ts'
+import type { Random } from '../../lib/random.ts'
+import { makePicker } from '../balance/picker.ts'
+import { RouteTable } from '../route/route-table.ts'
+import type { CounterRegistry } from '../stack/counters.ts'
+import { Destination, SinglePicker } from '../stack/destination.ts'
+import { Endpoint } from '../stack/endpoint.ts'
+
+interface ServiceEntry {
+  readonly destination: Destination
+  readonly endpoints: Map<string, Endpoint>
+  /** For connections to an endpoint's own address. */
+  readonly direct: Map<string, Destination>
+}
+
+export class Catalog {
+  table: RouteTable = new RouteTable()
+  readonly #counters: CounterRegistry
+  readonly #random: Random
+  readonly #entries = new Map<string, ServiceEntry>()
+
+  constructor(counters: CounterRegistry, random: Random) {
+    this.#counters = counters
+    this.#random = random
+  }
+
+  /** Takes a new state into force for connections that begin after it. `now` is the clock's. */
+  update(resources: Resources, now: number): void {
+    const byAddress = new Map<string, Destination>()
+    const byName = new Map<string, Destination>()
+    const directs: [string, Destination][] = []
+    for (const service of resources.services) {
+      const slices = resources.endpointSlices.filter((slice) => belongs(slice, service))
+      for (const port of service.ports) {
+        const policy = policyFor(resources.trafficPolicies, service, port)
+        const label = `${service.name}.${service.namespace}:${port.port}`
+        const entry = this.#entry(label)
+        this.#apply(entry, slices, port, policy, now)
+        byName.set(label, entry.destination)
+        for (const ip of service.clusterIPs) {
+          byAddress.set(formatAddress(ip, port.port), entry.destination)
+        }
+        const whole = policy?.directToEndpoint === 'balance'
+        for (const [key, direct] of entry.direct) {
+          directs.push([key, whole ? entry.destination : direct])
+        }
+      }
+    }
+    for (const [key, direct] of directs) if (!byAddress.has(key)) byAddress.set(key, direct)
+    this.#retire(byName, now)
+    const serviceIps = new Set(resources.services.flatMap(({ clusterIPs }) => clusterIPs))
+    this.table = new RouteTable(byAddress, byName, serviceIps)
+  }
+
+  #entry(label: string): ServiceEntry {
+    const known = this.#entries.get(label)
+    if (known !== undefined) return known
+    const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
+    const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
+    const destination = new Destination('outbound', label, none, rules)
+    const made = { destination, endpoints: new Map(), direct: new Map() }
+    this.#entries.set(label, made)
+    return made
+  }
+
+  #apply(
+    entry: ServiceEntry,
+    slices: readonly EndpointSlice[],
+    port: ServicePort,
+    policy: TrafficPolicy | undefined,
+    now: number,
+  ): void {
+    const { destination, endpoints, direct } = entry
+    const ready = this.#endpointsOf(entry, slices, port)
+    for (const [key, endpoint] of endpoints) {
+      if (ready.has(key)) continue
+      endpoints.delete(key)
+      direct.delete(key)
+      endpoint.counters.retiredAt = now
+    }
+    destination.connectTimeout = policy?.timeouts.connect ?? DEFAULT_TIMEOUTS.connect
+    destination.idleTimeout = policy?.timeouts.idle ?? DEFAULT_TIMEOUTS.idle
+    destination.maxConnections = policy?.maxConnections ?? Number.POSITIVE_INFINITY
+    const balancer = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
+    destination.picker = makePicker(balancer, [...ready.values()], this.#random)
+    for (const [key, endpoint] of ready) {
+      const alone = direct.get(key) ?? directTo(destination, endpoint)
+      alone.connectTimeout = destination.connectTimeout
+      alone.idleTimeout = destination.idleTimeout
+      direct.set(key, alone)
+    }
+  }
+
+  /** The ready endpoints of a Service's port, by address: known ones are the same objects. */
+  #endpointsOf(
+    { destination, endpoints }: ServiceEntry,
+    slices: readonly EndpointSlice[],
+    port: ServicePort,
+  ): Map<string, Endpoint> {
+    const ready = new Map<string, Endpoint>()
+    for (const slice of slices) {
+      const target = slice.ports.find(({ name }) => name === port.name)
+      if (target === undefined) continue
+      for (const { addresses, ready: isReady } of slice.endpoints) {
+        // The addresses of one endpoint are ways to the same process: the first stands for it (Kubernetes' rule).
+        const ip = addresses[0]
+        if (!isReady || ip === undefined) continue
+        const key = formatAddress(ip, target.port)
+        const counters = this.#counters.of('outbound', destination.service, key)
+        const endpoint =
+          endpoints.get(key) ?? new Endpoint({ ip, port: target.port }, slice.weight, counters)
+        endpoint.weight = slice.weight
+        endpoints.set(key, endpoint)
+        ready.set(key, endpoint)
+      }
+    }
+    return ready
+  }
+
+  #retire(current: ReadonlyMap<string, Destination>, now: number): void {
+    for (const [label, entry] of this.#entries) {
+      if (current.has(label)) continue
+      this.#entries.delete(label)
+      for (const endpoint of entry.endpoints.values()) endpoint.counters.retiredAt = now
+    }
+  }
+}
+
+function belongs(slice: EndpointSlice, service: Service): boolean {
+  return slice.namespace === service.namespace && slice.service === service.name
+}
+
+/** The policy for just this port, else the one for the whole Service. */
+function policyFor(
+  policies: readonly TrafficPolicy[],
+  service: Service,
+  port: ServicePort,
+): TrafficPolicy | undefined {
+  const mine = policies.filter(
+    (policy) => policy.namespace === service.namespace && policy.service === service.name,
+  )
+  return (
+    mine.find(({ section }) => section !== undefined && section === port.name) ??
+    mine.find(({ section }) => section === undefined)
+  )
+}
+
+function directTo(destination: Destination, endpoint: Endpoint): Destination {
+  return new Destination('outbound', destination.service, new SinglePicker(endpoint), destination)
+}

@@ -1,0 +1,70 @@
+// The way of a connection that somebody makes to the pod's application, from top to bottom.
+//
+// accept -> original destination (the pod's own address and the application's port) -> then, in the session:
+// connect -> relay. Composition only: each step is in its own room.
+
+import { formatAddress, type SocketAddress } from '../lib/address.ts'
+import { MeshError } from '../lib/errors.ts'
+import type { Acceptor, Connection } from './net/connection.ts'
+import type { DestinationSource } from './net/original-destination.ts'
+import type { CounterRegistry } from './stack/counters.ts'
+import { Destination, SinglePicker } from './stack/destination.ts'
+import { Endpoint } from './stack/endpoint.ts'
+import type { Sessions } from './upstream/sessions.ts'
+
+export interface InboundRules {
+  readonly connectTimeout: number
+  readonly idleTimeout: number
+}
+
+export class Inbound {
+  readonly #sessions: Sessions
+  readonly #rules: InboundRules
+  readonly #originalDestination: DestinationSource
+  readonly #counters: CounterRegistry
+
+  constructor(
+    sessions: Sessions,
+    rules: InboundRules,
+    originalDestination: DestinationSource,
+    counters: CounterRegistry,
+  ) {
+    this.#sessions = sessions
+    this.#rules = rules
+    this.#originalDestination = originalDestination
+    this.#counters = counters
+  }
+
+  /** For connections that the rules redirected to us. */
+  transparent(): Acceptor {
+    return this.#acceptor(this.#originalDestination, '')
+  }
+
+  /** For connections that are made to a listener of ours, which stands for one address of the application. */
+  explicit(target: SocketAddress): Acceptor {
+    return this.#acceptor(() => target, formatAddress(target.ip, target.port))
+  }
+
+  #acceptor(targetOf: (connection: Connection) => SocketAddress, label: string): Acceptor {
+    const sessions = this.#sessions
+    const counters = this.#counters.of('inbound', 'local', label)
+    return {
+      onAccept: (connection) => {
+        try {
+          const target = targetOf(connection)
+          if (sessions.isOwnPort(target)) {
+            throw new MeshError('proxy-loop', { target: formatAddress(target.ip, target.port) })
+          }
+          const endpoint = new Endpoint(target, 1, counters)
+          const picker = new SinglePicker(endpoint)
+          sessions.start(connection, new Destination('inbound', 'local', picker, this.#rules))
+        } catch (error) {
+          sessions.refuse(connection, 'inbound', MeshError.from(error))
+        }
+      },
+      onAcceptFailed: (errno) => {
+        sessions.acceptFailed('inbound', errno)
+      },
+    }
+  }
+}

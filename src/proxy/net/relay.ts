@@ -1,0 +1,129 @@
+// Two connections joined: every byte of one goes to the other, in order, and so does the way it ends.
+//
+// An orderly end of one direction (FIN) is passed on once everything before it is written, and the other direction
+// goes on; a reset of one side becomes a reset of the other. While a write is pending its source is not read, so a
+// relay never holds more than the one chunk that the kernel refused, whatever the sender does. Who is connected to
+// whom, and what is written about it, is left to the owner.
+
+import { type Connection, FAILED, PENDING, type Receiver } from './connection.ts'
+import type { Ticker } from './ticker.ts'
+
+/** How a relay ended: both directions in order, or broken at one side with an errno's name. */
+export type RelayEnd =
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'broken'; readonly side: 'downstream' | 'upstream'; readonly code: string }
+
+/** Bytes that are counted over all relays of one destination, besides the relay's own count. */
+export interface ByteCounters {
+  received: number
+  sent: number
+}
+
+export interface RelayOwner {
+  onRelayEnd(end: RelayEnd): void
+}
+
+const FINISHED: RelayEnd = { kind: 'finished' }
+
+export class Relay implements Receiver {
+  readonly downstream: Connection
+  readonly upstream: Connection
+  /** Bytes from downstream to upstream. */
+  received = 0
+  /** Bytes from upstream to downstream. */
+  sent = 0
+  /** When the last byte moved, by the ticker. */
+  lastActive: number
+  readonly #counters: ByteCounters
+  readonly #ticker: Ticker
+  readonly #owner: RelayOwner
+  #directionsDone = 0
+  #ended = false
+
+  constructor(
+    downstream: Connection,
+    upstream: Connection,
+    counters: ByteCounters,
+    ticker: Ticker,
+    owner: RelayOwner,
+  ) {
+    this.downstream = downstream
+    this.upstream = upstream
+    this.#counters = counters
+    this.#ticker = ticker
+    this.#owner = owner
+    this.lastActive = ticker.now
+  }
+
+  start(): void {
+    this.downstream.receiver = this
+    this.upstream.receiver = this
+    this.downstream.readStart()
+    this.upstream.readStart()
+  }
+
+  onData(from: Connection, chunk: Uint8Array): void {
+    this.lastActive = this.#ticker.now
+    let result: number
+    if (from === this.downstream) {
+      this.received += chunk.length
+      this.#counters.received += chunk.length
+      result = this.upstream.write(chunk)
+    } else {
+      this.sent += chunk.length
+      this.#counters.sent += chunk.length
+      result = this.downstream.write(chunk)
+    }
+    // After a failed write the other side's error is on its way; nothing more is read until then.
+    if (result === PENDING || result === FAILED) from.readStop()
+  }
+
+  onDrain(to: Connection): void {
+    this.lastActive = this.#ticker.now
+    this.#other(to).readStart()
+  }
+
+  onEnd(from: Connection): void {
+    this.lastActive = this.#ticker.now
+    this.#other(from).end()
+  }
+
+  onFinished(): void {
+    this.#directionsDone += 1
+    if (this.#directionsDone === 2) this.#end(FINISHED)
+  }
+
+  onError(at: Connection, code: string): void {
+    this.#end({ kind: 'broken', side: at === this.downstream ? 'downstream' : 'upstream', code })
+  }
+
+  /** Ends it now, with a reset to both sides, and without telling the owner. */
+  abort(): void {
+    this.#ended = true
+    this.downstream.reset()
+    this.upstream.reset()
+  }
+
+  /** No byte has moved for a while. */
+  rest(): void {
+    this.downstream.rest()
+    this.upstream.rest()
+  }
+
+  #other(side: Connection): Connection {
+    return side === this.downstream ? this.upstream : this.downstream
+  }
+
+  #end(end: RelayEnd): void {
+    if (this.#ended) return
+    this.#ended = true
+    if (end.kind === 'finished') {
+      this.downstream.close()
+      this.upstream.close()
+    } else {
+      this.downstream.reset()
+      this.upstream.reset()
+    }
+    this.#owner.onRelayEnd(end)
+  }
+}

@@ -1,0 +1,205 @@
+// The fallback: the same sockets on Node's public `net`, for a Node.js whose internals are not the known ones.
+//
+// Behaves as raw-sockets.ts does and costs more. Chunks are the stream's own buffers, so nothing needs to be kept
+// until a write is done, and a `false` from `write` is a pending write until `drain`.
+
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { parseIp, type SocketAddress } from '../../lib/address.ts'
+import {
+  type Acceptor,
+  type Connection,
+  type Dial,
+  type Dialer,
+  FAILED,
+  type Listener,
+  NO_RECEIVER,
+  PENDING,
+  type Receiver,
+  type SocketOptions,
+  type Sockets,
+  WRITTEN,
+  type WriteResult,
+} from './connection.ts'
+import { descriptorOf } from './node-internals.ts'
+
+const BACKLOG = 4096
+
+export class StreamSockets implements Sockets {
+  readonly kind = 'streams'
+
+  async listen(
+    address: SocketAddress,
+    acceptor: Acceptor,
+    options: SocketOptions,
+  ): Promise<Listener> {
+    const server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: options.keepAlive > 0,
+      keepAliveInitialDelay: options.keepAlive,
+    })
+    server.on('connection', (socket) => {
+      acceptor.onAccept(new StreamConnection(socket))
+    })
+    server.on('drop', () => {
+      acceptor.onAcceptFailed('EMFILE')
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host: address.ip, port: address.port, backlog: BACKLOG }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    server.on('error', (error) => {
+      acceptor.onAcceptFailed(codeOf(error))
+    })
+    return new StreamListener(server, address)
+  }
+
+  connect(address: SocketAddress, dialer: Dialer, options: SocketOptions): Dial {
+    return new StreamDial(address, dialer, options)
+  }
+}
+
+class StreamListener implements Listener {
+  readonly address: SocketAddress
+  readonly #server: Server
+
+  constructor(server: Server, address: SocketAddress) {
+    const bound = server.address()
+    const port = bound !== null && typeof bound === 'object' ? bound.port : address.port
+    this.#server = server
+    this.address = { ip: address.ip, port }
+  }
+
+  close(): void {
+    this.#server.close()
+  }
+}
+
+class StreamDial implements Dial {
+  readonly #socket: Socket
+  #dialer: Dialer | undefined
+
+  constructor(address: SocketAddress, dialer: Dialer, options: SocketOptions) {
+    this.#dialer = dialer
+    this.#socket = connect({
+      host: address.ip,
+      port: address.port,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: options.keepAlive > 0,
+      keepAliveInitialDelay: options.keepAlive,
+    })
+    this.#socket.pause()
+    const failed = (error: Error): void => {
+      this.#take()?.onConnectFailed(codeOf(error))
+    }
+    this.#socket.once('error', failed)
+    this.#socket.once('connect', () => {
+      this.#socket.off('error', failed)
+      this.#take()?.onConnected(new StreamConnection(this.#socket))
+    })
+  }
+
+  get local(): SocketAddress | undefined {
+    return toAddress(this.#socket.localAddress, this.#socket.localPort)
+  }
+
+  cancel(): void {
+    if (this.#take() !== undefined) this.#socket.destroy()
+  }
+
+  #take(): Dialer | undefined {
+    const dialer = this.#dialer
+    this.#dialer = undefined
+    return dialer
+  }
+}
+
+class StreamConnection implements Connection {
+  receiver: Receiver = NO_RECEIVER
+  readonly #socket: Socket
+  #closed = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (chunk: Buffer) => {
+      this.receiver.onData(this, chunk)
+    })
+    socket.on('end', () => {
+      this.receiver.onEnd(this)
+    })
+    socket.on('drain', () => {
+      this.receiver.onDrain(this)
+    })
+    socket.on('error', (error) => {
+      this.receiver.onError(this, codeOf(error))
+    })
+    socket.pause()
+  }
+
+  get fd(): number {
+    return descriptorOf(this.#socket)
+  }
+
+  remote(): SocketAddress | undefined {
+    return toAddress(this.#socket.remoteAddress, this.#socket.remotePort)
+  }
+
+  local(): SocketAddress | undefined {
+    return toAddress(this.#socket.localAddress, this.#socket.localPort)
+  }
+
+  readStart(): void {
+    if (!this.#closed) this.#socket.resume()
+  }
+
+  readStop(): void {
+    if (!this.#closed) this.#socket.pause()
+  }
+
+  write(chunk: Uint8Array): WriteResult {
+    if (this.#closed || this.#socket.destroyed) return FAILED
+    return this.#socket.write(chunk) ? WRITTEN : PENDING
+  }
+
+  end(): void {
+    if (this.#closed) return
+    this.#socket.end(() => {
+      this.receiver.onFinished(this)
+    })
+  }
+
+  rest(): void {
+    // Streams give back their memory by themselves.
+  }
+
+  close(): void {
+    if (!this.#release()) return
+    this.#socket.destroy()
+  }
+
+  reset(): void {
+    if (!this.#release()) return
+    this.#socket.resetAndDestroy()
+  }
+
+  #release(): boolean {
+    if (this.#closed) return false
+    this.#closed = true
+    this.receiver = NO_RECEIVER
+    return true
+  }
+}
+
+function codeOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? error.message
+}
+
+function toAddress(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
+  const normal = parseIp(ip ?? '')
+  return normal === undefined || port === undefined ? undefined : { ip: normal, port }
+}

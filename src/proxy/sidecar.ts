@@ -1,0 +1,228 @@
+// The data plane of one pod, put together: sockets, discovery, both directions, telemetry, the admin port; started,
+// drained, ended.
+//
+// Starting is all or nothing: if one address cannot be bound, those already bound are let go and the error names it.
+
+import type { Resources } from '../api/resources.ts'
+import { formatAddress, type SocketAddress } from '../lib/address.ts'
+import type { Clock } from '../lib/clock.ts'
+import { MeshError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import type { Problems } from '../lib/problems.ts'
+import type { Random } from '../lib/random.ts'
+import { prepareOriginalDestination } from '../lib/socket-option.ts'
+import { type AdminSubject, adminRoutes, publicRoutes } from './admin/admin-routes.ts'
+import { AdminServer } from './admin/admin-server.ts'
+import { Catalog } from './discovery/catalog.ts'
+import { FileSource } from './discovery/file-source.ts'
+import { Inbound } from './inbound.ts'
+import type { Acceptor, Listener } from './net/connection.ts'
+import { redirectedFrom } from './net/original-destination.ts'
+import { chooseSockets, type SocketChoice } from './net/sockets.ts'
+import { Outbound } from './outbound.ts'
+import type { Settings } from './settings.ts'
+import { CounterRegistry } from './stack/counters.ts'
+import { Metrics } from './telemetry/metrics.ts'
+import { Sessions } from './upstream/sessions.ts'
+
+export class Sidecar implements AdminSubject {
+  readonly configuration: Settings
+  readonly routes: Catalog
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #choice: SocketChoice
+  readonly #counters = new CounterRegistry()
+  readonly #sessions: Sessions
+  readonly #metrics: Metrics
+  readonly #listeners: Listener[] = []
+  readonly #servers: AdminServer[] = []
+  #source: FileSource | undefined
+  #notReady = 'starting'
+  readonly #onQuit: () => void
+
+  /** `onQuit` is called when the admin port is told to end the process. */
+  constructor(settings: Settings, clock: Clock, random: Random, log: Log, onQuit: () => void) {
+    this.configuration = settings
+    this.#clock = clock
+    this.#log = log
+    this.#onQuit = onQuit
+    this.#choice = chooseSockets(settings.sockets)
+    this.routes = new Catalog(this.#counters, random)
+    this.#sessions = new Sessions(this.#choice.sockets, clock, settings, this.#counters, log)
+    this.#metrics = new Metrics(this.#counters, () => this.#sessions.size)
+  }
+
+  /** Rejects with a MeshError `configuration-invalid`, or `manifest-invalid` for what discovery finds. */
+  async start(): Promise<void> {
+    try {
+      await this.#startDiscovery()
+      await this.#startAdmin()
+      await this.#startOutbound()
+      await this.#startInbound()
+    } catch (error) {
+      await this.#letGo()
+      throw error
+    }
+    this.#notReady = ''
+    this.#log.info({
+      event: 'ready',
+      sockets: this.#choice.sockets.kind,
+      ...(this.#choice.reason === '' ? {} : { socketsReason: this.#choice.reason }),
+      message: 'ready',
+    })
+  }
+
+  whyNotReady(): string {
+    return this.#notReady
+  }
+
+  async metrics(): Promise<{ type: string; body: string }> {
+    return { type: this.#metrics.contentType, body: await this.#metrics.page() }
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  /** Stops accepting; open connections go on. Safe to call twice. */
+  drain(): void {
+    if (this.#notReady === 'draining') return
+    this.#notReady = 'draining'
+    for (const listener of this.#listeners) listener.close()
+    this.#log.info({ event: 'draining', open: this.#sessions.size, message: 'draining' })
+  }
+
+  quit(): void {
+    this.#onQuit()
+  }
+
+  /** Drains, waits for open connections up to the grace, and lets go of everything. */
+  async stop(): Promise<void> {
+    this.drain()
+    await this.#sessions.drain(this.configuration.drainGrace)
+    await this.#letGo()
+    this.#log.info({ event: 'stopped', message: 'stopped' })
+  }
+
+  async #startDiscovery(): Promise<void> {
+    const { files } = this.configuration.discovery
+    if (files === undefined) return
+    this.#source = new FileSource(files, this.#clock, {
+      changed: (resources, warnings) => {
+        this.#take(resources, warnings)
+      },
+      refused: (problems) => {
+        this.#log.error({
+          event: 'discovery-refused',
+          error: 'manifest-invalid',
+          problems: problems.list,
+          message: 'manifests refused, the last good state stays in force',
+        })
+      },
+    })
+    const problems = await this.#source.start()
+    if (problems.any) throw new MeshError('manifest-invalid', { problems: problems.toString() })
+  }
+
+  #take(resources: Resources, warnings: Problems): void {
+    this.routes.update(resources, this.#clock.now())
+    for (const { path, message } of warnings.list) {
+      this.#log.warn({ event: 'discovery-warning', path, message })
+    }
+    this.#log.info({
+      event: 'discovery',
+      services: resources.services.length,
+      endpointSlices: resources.endpointSlices.length,
+      trafficPolicies: resources.trafficPolicies.length,
+      message: 'new state in force',
+    })
+  }
+
+  async #startAdmin(): Promise<void> {
+    const { admin, metrics } = this.configuration
+    await this.#serve('admin', admin, new AdminServer(adminRoutes(this)))
+    await this.#serve('metrics', metrics, new AdminServer(publicRoutes(this), true))
+  }
+
+  async #serve(
+    key: string,
+    address: SocketAddress | undefined,
+    server: AdminServer,
+  ): Promise<void> {
+    if (address === undefined) return
+    this.#servers.push(server)
+    this.#sessions.own(await bound(key, address, server.listen(address)))
+  }
+
+  async #startOutbound(): Promise<void> {
+    const { outbound: rules, egress } = this.configuration
+    const routes = this.routes
+    const outbound = new Outbound(
+      this.#sessions,
+      routes,
+      { ...rules, egress },
+      redirectedFrom,
+      this.#counters,
+    )
+    if (rules.transparent !== undefined) {
+      prepareOriginalDestination()
+      const listener = await this.#listen(
+        'outbound.transparent',
+        rules.transparent,
+        outbound.transparent(),
+      )
+      this.#sessions.own(listener.address)
+    }
+    for (const [at, { address, service, port }] of rules.listeners.entries()) {
+      const acceptor = outbound.explicit(service, port)
+      await this.#listen(`outbound.listeners[${at}].address`, address, acceptor)
+    }
+  }
+
+  async #startInbound(): Promise<void> {
+    const { inbound: rules } = this.configuration
+    const inbound = new Inbound(this.#sessions, rules, redirectedFrom, this.#counters)
+    if (rules.transparent !== undefined) {
+      prepareOriginalDestination()
+      const listener = await this.#listen(
+        'inbound.transparent',
+        rules.transparent,
+        inbound.transparent(),
+      )
+      this.#sessions.own(listener.address)
+    }
+    for (const [at, { address, target }] of rules.listeners.entries()) {
+      await this.#listen(`inbound.listeners[${at}].address`, address, inbound.explicit(target))
+    }
+  }
+
+  async #listen(key: string, address: SocketAddress, acceptor: Acceptor): Promise<Listener> {
+    const options = this.configuration
+    const listener = await bound(
+      key,
+      address,
+      this.#choice.sockets.listen(address, acceptor, options),
+    )
+    this.#listeners.push(listener)
+    const where = formatAddress(listener.address.ip, listener.address.port)
+    this.#log.info({ event: 'listening', key, address: where, message: `${key} on ${where}` })
+    return listener
+  }
+
+  async #letGo(): Promise<void> {
+    for (const listener of this.#listeners) listener.close()
+    for (const server of this.#servers) server.close()
+    await this.#source?.close()
+    this.#sessions.stop()
+    this.#metrics.stop()
+  }
+}
+
+/** Waits for a bind; a failure names the key and the address. */
+async function bound<T>(key: string, { ip, port }: SocketAddress, binding: Promise<T>): Promise<T> {
+  try {
+    return await binding
+  } catch (cause) {
+    throw new MeshError('configuration-invalid', { key, address: formatAddress(ip, port) }, cause)
+  }
+}

@@ -1,0 +1,79 @@
+// What is counted about connections, by direction, service and endpoint: plain numbers that the hot path adds to.
+//
+// Looked up when an endpoint is made, never when a connection is. The registry forgets a line some time after its
+// endpoint is gone, so that what comes and goes does not fill the memory. Exposition is left to telemetry.
+
+import type { ErrorCode } from '../../lib/errors.ts'
+
+export type Direction = 'outbound' | 'inbound'
+
+export class ConnectionCounters {
+  readonly direction: Direction
+  /** `name.namespace:port`, or `egress`, or `local` for the application of the pod. */
+  readonly service: string
+  /** `ip:port`; empty where addresses come from traffic and could be without number. */
+  readonly endpoint: string
+  opened = 0
+  closed = 0
+  /** Bytes from the client. */
+  received = 0
+  /** Bytes to the client. */
+  sent = 0
+  readonly connectFailures: Map<ErrorCode, number> = new Map()
+  /** When discovery last had this endpoint; undefined while it has it. */
+  retiredAt: number | undefined
+
+  constructor(direction: Direction, service: string, endpoint: string) {
+    this.direction = direction
+    this.service = service
+    this.endpoint = endpoint
+  }
+
+  countConnectFailure(reason: ErrorCode): void {
+    this.connectFailures.set(reason, (this.connectFailures.get(reason) ?? 0) + 1)
+  }
+}
+
+/** How long the counters of an endpoint that is gone are kept, as in Linkerd. */
+const KEEP_RETIRED = 600_000
+
+export class CounterRegistry {
+  readonly #lines = new Map<string, ConnectionCounters>()
+  readonly #errors = new Map<string, { direction: Direction; reason: ErrorCode; count: number }>()
+
+  /** The counters of these three, the same object for the same words. */
+  of(direction: Direction, service: string, endpoint: string): ConnectionCounters {
+    const key = `${direction} ${service} ${endpoint}`
+    const known = this.#lines.get(key)
+    if (known !== undefined) {
+      known.retiredAt = undefined
+      return known
+    }
+    const made = new ConnectionCounters(direction, service, endpoint)
+    this.#lines.set(key, made)
+    return made
+  }
+
+  countError(direction: Direction, reason: ErrorCode): void {
+    const key = `${direction} ${reason}`
+    const line = this.#errors.get(key) ?? { direction, reason, count: 0 }
+    line.count += 1
+    this.#errors.set(key, line)
+  }
+
+  all(): Iterable<ConnectionCounters> {
+    return this.#lines.values()
+  }
+
+  errors(): Iterable<{ direction: Direction; reason: ErrorCode; count: number }> {
+    return this.#errors.values()
+  }
+
+  /** Forgets what was retired long ago and has no open connection. */
+  expire(now: number): void {
+    for (const [key, line] of this.#lines) {
+      const old = line.retiredAt !== undefined && now - line.retiredAt > KEEP_RETIRED
+      if (old && line.opened === line.closed) this.#lines.delete(key)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// One endpoint: an address that can be connected to, and what this proxy knows of it.
+//
+// It lives as long as discovery has it or a connection to it is open, across updates, so that the count of open
+// connections is right after an update too. Choosing among endpoints is left to balance.
+
+import { formatAddress, type SocketAddress } from '../../lib/address.ts'
+import type { Millis } from '../../lib/duration.ts'
+import type { ConnectionCounters } from './counters.ts'
+
+/** An endpoint that cannot be connected to is avoided so long, and twice as long at each further failure. */
+const AVOID_BASE: Millis = 1000
+const AVOID_MAX: Millis = 60_000
+
+export class Endpoint {
+  readonly address: SocketAddress
+  /** `ip:port`, its identity. */
+  readonly key: string
+  readonly counters: ConnectionCounters
+  /** Its share of traffic, relative to its peers. */
+  weight: number
+  /** Connections that are open or being opened. */
+  open = 0
+  /** Connect failures in a row. */
+  failures = 0
+  /** Until then others are preferred; by the clock's `now`. */
+  avoidUntil = 0
+
+  constructor(address: SocketAddress, weight: number, counters: ConnectionCounters) {
+    this.address = address
+    this.key = formatAddress(address.ip, address.port)
+    this.weight = weight
+    this.counters = counters
+  }
+
+  connectSucceeded(): void {
+    this.failures = 0
+    this.avoidUntil = 0
+  }
+
+  connectFailed(now: number): void {
+    this.avoidUntil = now + Math.min(AVOID_BASE * 2 ** this.failures, AVOID_MAX)
+    this.failures += 1
+  }
+}

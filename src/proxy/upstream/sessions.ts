@@ -1,0 +1,231 @@
+// All connections that this proxy carries at the moment, and what holds for each of them: the limit on their number,
+// idle timeouts, loop protection, the end at the drain, one log line when they close.
+//
+// One sweep a second looks at all of them; there is no timer per connection but the one of a connect under way.
+
+import { networkInterfaces } from 'node:os'
+import { formatAddress, parseIp, type SocketAddress } from '../../lib/address.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { type ErrorCode, MeshError } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Connection, Dial, Dialer, SocketOptions, Sockets } from '../net/connection.ts'
+import { TICK, Ticker } from '../net/ticker.ts'
+import type { CounterRegistry, Direction } from '../stack/counters.ts'
+import type { Destination } from '../stack/destination.ts'
+import type { Endpoint } from '../stack/endpoint.ts'
+import { Session } from './session.ts'
+
+/** A connection may come through this process so often: an outbound and an inbound listener, and then some. */
+const MAX_DEPTH = 4
+
+export interface SessionLimits extends SocketOptions {
+  readonly maxConnections: number
+}
+
+export class Sessions {
+  readonly clock: Clock
+  readonly ticker: Ticker
+  readonly #sockets: Sockets
+  readonly #limits: SessionLimits
+  readonly #counters: CounterRegistry
+  readonly #log: Log
+  readonly #open = new Set<Session>()
+  /** Sessions by our own address towards the endpoint: who dials us from there is ourselves. */
+  readonly #byLocal = new Map<string, Session>()
+  readonly #ownPorts = new Map<number, string>()
+  readonly #whenEmpty: (() => void)[] = []
+
+  constructor(
+    sockets: Sockets,
+    clock: Clock,
+    limits: SessionLimits,
+    counters: CounterRegistry,
+    log: Log,
+  ) {
+    this.#sockets = sockets
+    this.clock = clock
+    this.#limits = limits
+    this.#counters = counters
+    this.#log = log
+    this.ticker = new Ticker(clock, (now) => {
+      this.#sweep(now)
+    })
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Takes a connection whose destination is known. */
+  start(downstream: Connection, destination: Destination): void {
+    const client = downstream.remote()
+    const depth = this.#depthOf(client)
+    const refusal = this.#whyRefused(destination, depth)
+    if (refusal !== undefined) {
+      this.refuse(downstream, destination.direction, refusal)
+      return
+    }
+    const session = new Session(this, downstream, destination, client, depth)
+    this.#open.add(session)
+    destination.open += 1
+    session.attempt()
+  }
+
+  /** Resets a connection that is not carried, counts it and says why. */
+  refuse(downstream: Connection, direction: Direction, error: MeshError): void {
+    const client = downstream.remote()
+    downstream.reset()
+    this.#counters.countError(direction, error.code)
+    this.#log.warn({
+      event: 'refused',
+      direction,
+      error: error.code,
+      client: client === undefined ? 'gone' : formatAddress(client.ip, client.port),
+      ...error.context,
+      message: error.message,
+    })
+  }
+
+  /** The kernel had no connection for us although there was one. */
+  acceptFailed(direction: Direction, errno: string): void {
+    this.#counters.countError(direction, 'connection-limit')
+    this.#log.error({
+      event: 'accept-failed',
+      direction,
+      error: 'connection-limit',
+      errno,
+      message: new MeshError('connection-limit', { errno }).message,
+    })
+  }
+
+  /** Marks a port of ours that no connection may be carried to. `ip` is the address it is bound to. */
+  own(address: SocketAddress): void {
+    this.#ownPorts.set(address.port, address.ip)
+  }
+
+  isOwnPort({ ip, port }: SocketAddress): boolean {
+    const bound = this.#ownPorts.get(port)
+    if (bound === undefined) return false
+    if (bound === ip) return true
+    return (bound === '0.0.0.0' || bound === '::') && isLocal(ip)
+  }
+
+  connect(address: SocketAddress, dialer: Dialer): Dial {
+    return this.#sockets.connect(address, dialer, this.#limits)
+  }
+
+  connecting(session: Session): void {
+    if (session.local === undefined) return
+    this.#byLocal.set(formatAddress(session.local.ip, session.local.port), session)
+  }
+
+  disconnected(session: Session): void {
+    if (session.local === undefined) return
+    const key = formatAddress(session.local.ip, session.local.port)
+    if (this.#byLocal.get(key) === session) this.#byLocal.delete(key)
+  }
+
+  connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
+    endpoint.counters.countConnectFailure(reason)
+    this.#log.warn({
+      event: 'connect-failed',
+      direction: session.destination.direction,
+      service: session.destination.service,
+      endpoint: endpoint.key,
+      error: reason,
+      errno,
+      attempt: session.tried.length,
+      message: `${reason}: ${endpoint.key} (${errno})`,
+    })
+  }
+
+  ended(session: Session, error: MeshError | undefined): void {
+    if (!this.#open.delete(session)) return
+    session.destination.open -= 1
+    if (error !== undefined) this.#counters.countError(session.destination.direction, error.code)
+    this.#logEnd(session, error)
+    if (this.#open.size === 0) for (const tell of this.#whenEmpty.splice(0)) tell()
+  }
+
+  /** Resolves when no connection is open; after `grace` milliseconds those that are left are reset. */
+  async drain(grace: number): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.after(grace, () => {
+        for (const session of [...this.#open]) session.abort('drain-timeout')
+      })
+      this.#whenEmpty.push(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+
+  stop(): void {
+    this.ticker.stop()
+  }
+
+  #whyRefused(destination: Destination, depth: number): MeshError | undefined {
+    if (depth > MAX_DEPTH) {
+      return new MeshError('proxy-loop', { service: destination.service, times: depth })
+    }
+    const limit = Math.min(this.#limits.maxConnections, Number.MAX_SAFE_INTEGER)
+    if (this.#open.size >= limit) {
+      return new MeshError('connection-limit', { limit, scope: 'proxy' })
+    }
+    if (destination.open >= destination.maxConnections) {
+      const { service, maxConnections } = destination
+      return new MeshError('connection-limit', { limit: maxConnections, scope: service })
+    }
+    return undefined
+  }
+
+  #depthOf(client: SocketAddress | undefined): number {
+    if (client === undefined) return 1
+    const parent = this.#byLocal.get(formatAddress(client.ip, client.port))
+    return parent === undefined ? 1 : parent.depth + 1
+  }
+
+  #sweep(now: number): void {
+    this.#counters.expire(now)
+    for (const session of this.#open) {
+      const { relay, destination } = session
+      if (relay === undefined) continue
+      const idle = now - relay.lastActive
+      if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
+        session.abort('idle-timeout')
+      } else if (idle >= 2 * TICK && idle < 3 * TICK) {
+        relay.rest()
+      }
+    }
+  }
+
+  #logEnd(session: Session, error: MeshError | undefined): void {
+    if (error === undefined && !this.#log.isLevelEnabled('debug')) return
+    const { client, destination, endpoint, relay } = session
+    const line = {
+      event: 'closed',
+      direction: destination.direction,
+      client: client === undefined ? 'gone' : formatAddress(client.ip, client.port),
+      service: destination.service,
+      endpoint: endpoint?.key ?? '',
+      received: relay?.received ?? 0,
+      sent: relay?.sent ?? 0,
+      milliseconds: Math.round(this.clock.now() - session.startedAt),
+    }
+    if (error === undefined) {
+      this.#log.debug(line)
+      return
+    }
+    // A client that hangs up is its own business, and common.
+    const level = error.kind.source === 'downstream' ? 'info' : 'warn'
+    this.#log[level]({ ...line, error: error.code, ...error.context, message: error.message })
+  }
+}
+
+function isLocal(ip: string): boolean {
+  if (ip.startsWith('127.')) return true
+  return Object.values(networkInterfaces()).some(
+    (addresses) => addresses?.some(({ address }) => parseIp(address) === ip) === true,
+  )
+}

@@ -12,18 +12,19 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'is a symbolic link that leads to itself',
 }
 
-/** The file's text, or undefined after a problem. Never throws. */
+/** The file's text, or undefined after a problem, which names it as `shown`. Never throws. */
 export async function readTextFile(
   path: string,
   maxBytes: number,
   problems: Problems,
+  shown: string = path,
 ): Promise<string | undefined> {
   try {
     const bytes = await readUpTo(path, maxBytes + 1)
     if (bytes.length <= maxBytes) return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    problems.add(path, `is larger than ${maxBytes} bytes`)
+    problems.add(shown, `is larger than ${maxBytes} bytes`)
   } catch (error) {
-    problems.add(path, whyUnreadable(error))
+    problems.add(shown, whyUnreadable(error))
   }
   return undefined
 }

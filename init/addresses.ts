@@ -54,7 +54,7 @@ function capturedAddress(
   const networks = included === 'all' ? [] : included.filter((cidr) => cidr.family === family)
   const candidates = [
     ...DOCUMENTATION[family].filter((ip) => included === 'all' || contains(networks, ip)),
-    ...networks.flatMap((cidr) => edges(cidr)),
+    ...networks.map(edge),
   ]
   const linkLocal: Cidr = { text: 'fe80::/10', family: 6 }
   return candidates.find((ip) => {
@@ -65,12 +65,13 @@ function capturedAddress(
   })
 }
 
-/** The last address of a network, which is seldom anybody's, then the first. */
-function edges(cidr: Cidr): readonly string[] {
+/** The highest address of a network that is no broadcast address: it is seldom anybody's. */
+function edge(cidr: Cidr): string {
   const [network, bits] = ipaddr.parseCIDR(cidr.text)
   const bytes = network.toByteArray()
   const last = bytes.map((byte, index) => byte | (0xff >> clamp(bits - index * 8)))
-  return [last, bytes].map((address) => ipaddr.fromByteArray(address).toString())
+  if (bits < bytes.length * 8 - 1) last.push((last.pop() ?? 0) - 1)
+  return ipaddr.fromByteArray(last).toString()
 }
 
 function clamp(bits: number): number {

@@ -3,7 +3,7 @@
 // SIGTERM and SIGINT drain: nothing new is accepted, open connections may go on for the grace; a second signal ends
 // the process at once. Exit status 0 after a drain, 2 when configuration or manifests were refused, 1 for a defect.
 
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { systemClock } from '../lib/clock.ts'
 import { MeshError } from '../lib/errors.ts'
 import { type Log, openLog } from '../lib/log.ts'
@@ -16,8 +16,9 @@ import { Sidecar } from '../proxy/sidecar.ts'
 
 const REFUSED = 2
 
-export function proxyCommand(): Command {
-  return new Command('proxy')
+export function registerProxy(program: Command): void {
+  program
+    .command('proxy')
     .description('carry the TCP connections of one pod')
     .option('-c, --config <file>', 'configuration file (YAML); variables win over it')
     .option('--check', 'read configuration and environment, say what is wrong, and end')

@@ -113,8 +113,8 @@ function chooseTargets(names: readonly string[] | undefined): Target[] {
     return why === undefined ? [] : [{ target, why }]
   })
   const reasons = missing.map(({ why }) => why).join('; ')
-  if (missing.length > 0 && names !== undefined) throw new Error(`${reasons} (try --install)`)
-  if (missing.length > 0) say(`left out: ${reasons} (try --install)`)
+  if (missing.length > 0 && names !== undefined) throw new Error(reasons)
+  if (missing.length > 0) say(`left out: ${reasons}`)
   return chosen.filter((target) => !missing.some((entry) => entry.target === target))
 }
 

@@ -26,7 +26,7 @@ listen bench
 
 export const haproxy: Target = {
   name: 'haproxy',
-  missing: () => (program() === undefined ? 'haproxy is not installed' : undefined),
+  missing: () => (program() === undefined ? 'haproxy is not installed (try --install)' : undefined),
   version: () => {
     const said = spawnSync(program() ?? 'haproxy', ['-v'], { encoding: 'utf8' }).stdout
     return /version (\S+)/.exec(said)?.[1] ?? 'unknown'

@@ -37,8 +37,8 @@ stream {
 export const nginx: Target = {
   name: 'nginx',
   missing: () => {
-    if (program() === undefined) return 'nginx is not installed'
-    return streamModule() === undefined ? 'nginx has no stream module here' : undefined
+    if (program() === undefined) return 'nginx is not installed (try --install)'
+    return streamModule() === undefined ? 'nginx has no stream module (try --install)' : undefined
   },
   version: () => /nginx\/(\S+)/.exec(build())?.[1] ?? 'unknown',
   async start(stage: Stage, backend: number): Promise<Running> {

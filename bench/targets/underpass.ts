@@ -1,5 +1,6 @@
 // Our own proxy: one explicit listener in front of a Service with one endpoint, found through manifest files.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, type Stage } from '../stage.ts'
@@ -38,7 +39,7 @@ discovery: { files: ${JSON.stringify(folder)} }
 
 export const underpass: Target = {
   name: 'underpass',
-  missing: () => (existsSync(COMMAND) ? undefined : 'the proxy is not built'),
+  missing: () => (isBuilt() ? undefined : 'the proxy of this project is not built'),
   version: () => {
     const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
     return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
@@ -55,6 +56,11 @@ export const underpass: Target = {
     await ready(child, async () => await isReady(admin))
     return { port, pid: child.pid }
   },
+}
+
+function isBuilt(): boolean {
+  const help = [COMMAND, 'proxy', '--help']
+  return existsSync(COMMAND) && spawnSync(process.execPath, help).status === 0
 }
 
 async function isReady(admin: number): Promise<boolean> {

@@ -67,6 +67,18 @@ t.test(
   },
 )
 
+t.test('bench: what a proxy without backpressure keeps for a stopped reader is seen', async (t) => {
+  const folder = t.testdir({})
+  const out = join(folder, 'l4.json')
+  const load = ['--rounds', '1', '--seconds', '0.5', '--connections', '2', '--target', 'haproxy']
+  const words = [...load, '--scenario', 'stopped', '--out', out]
+  const done = await bench(words, fakeHaproxy(folder, 'none'))
+  t.equal(done.code, 0, done.stderr)
+  const report = JSON.parse(readFileSync(out, 'utf8')) as Report
+  const growth = report.sections[0]?.rows[0]?.metrics['growth']?.median ?? 0
+  t.ok(growth > 5000, `${growth} kB a connection`)
+})
+
 const FAULTS: readonly (readonly [scenario: string, fault: string, reason: RegExp])[] = [
   ['small', 'corrupt', /"mismatches":[1-9]/],
   ['small', 'close', /"lost":[1-9]/],

@@ -1,6 +1,6 @@
 // Stands in for haproxy in a test: takes the same words, forwards, and breaks in the way that FAULT says.
 //
-// none: forwards as it should. reset: resets the client after its first answer. close: closes in good order after
+// none: forwards every byte, without any backpressure towards the backend. reset: resets the client after its first answer. close: closes in good order after
 // it. short: withholds the last byte and closes. corrupt: turns one bit of every piece that the backend sends.
 
 import { readFileSync } from 'node:fs'

@@ -8,7 +8,7 @@ export interface TestServer {
   readonly port: number
   /** Connections that are open now or were. */
   readonly sockets: Socket[]
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** A server on a free port of `host`; `serve` gets each connection, half-open allowed. */
@@ -28,7 +28,7 @@ export async function serve(
     server,
     port: (server.address() as AddressInfo).port,
     sockets,
-    async close() {
+    close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()
       await once(server, 'close')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freePort, type Stage } from '../stage.ts'
 import { type Running, ready, type Target } from './target.ts'
 
-const COMMAND = new URL('../../src/cli/main.js', import.meta.url).pathname
+const COMMAND = new URL('../../src/cli/underpass.cjs', import.meta.url).pathname
 
 function manifests(backend: number): string {
   return `apiVersion: v1

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command line: `underpass <command>`, one file a command. Ends with status 2 when the line itself is wrong.
 //
 // A command is loaded only when it is asked for: a sidecar should not carry the memory of commands it does not run.

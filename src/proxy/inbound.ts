@@ -17,6 +17,12 @@ export interface InboundRules {
   readonly idleTimeout: number
 }
 
+/** What the client connected to, and what that means: the same but for explicit listeners. */
+interface Way {
+  readonly target: SocketAddress
+  readonly dialled: SocketAddress | undefined
+}
+
 export class Inbound {
   readonly #sessions: Sessions
   readonly #rules: InboundRules
@@ -37,27 +43,34 @@ export class Inbound {
 
   /** For connections that the rules redirected to us. */
   transparent(): Acceptor {
-    return this.#acceptor(this.#originalDestination, '')
+    return this.#acceptor('', (connection) => {
+      const dialled = this.#originalDestination(connection)
+      return { target: dialled, dialled }
+    })
   }
 
   /** For connections that are made to a listener of ours, which stands for one address of the application. */
   explicit(target: SocketAddress): Acceptor {
-    return this.#acceptor(() => target, formatAddress(target.ip, target.port))
+    return this.#acceptor(formatAddress(target.ip, target.port), (connection) => ({
+      target,
+      dialled: connection.local(),
+    }))
   }
 
-  #acceptor(targetOf: (connection: Connection) => SocketAddress, label: string): Acceptor {
+  #acceptor(label: string, wayOf: (connection: Connection) => Way): Acceptor {
     const sessions = this.#sessions
     const counters = this.#counters.of('inbound', 'local', label)
     return {
       onAccept: (connection) => {
         try {
-          const target = targetOf(connection)
+          const { target, dialled } = wayOf(connection)
           if (sessions.isOwnPort(target)) {
             throw new MeshError('proxy-loop', { target: formatAddress(target.ip, target.port) })
           }
           const endpoint = new Endpoint(target, 1, counters)
           const picker = new SinglePicker(endpoint)
-          sessions.start(connection, new Destination('inbound', 'local', picker, this.#rules))
+          const destination = new Destination('inbound', 'local', picker, this.#rules)
+          sessions.start(connection, destination, dialled)
         } catch (error) {
           sessions.refuse(connection, 'inbound', MeshError.from(error))
         }

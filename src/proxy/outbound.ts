@@ -42,24 +42,27 @@ export class Outbound {
 
   /** For connections that the rules redirected to us. */
   transparent(): Acceptor {
-    return this.#acceptor((connection) => this.#route(this.#originalDestination(connection)))
+    return this.#acceptor((connection) => {
+      const dialled = this.#originalDestination(connection)
+      this.#sessions.start(connection, this.#route(dialled), dialled)
+    })
   }
 
   /** For connections that are made to a listener of ours, which stands for one Service port. */
   explicit(service: string, port: number): Acceptor {
-    return this.#acceptor(() => {
+    return this.#acceptor((connection) => {
       const found = this.#routes.table.named(service, port)
       if (found === undefined) throw new MeshError('service-unknown', { service, port })
-      return found
+      this.#sessions.start(connection, found, connection.local())
     })
   }
 
-  #acceptor(destinationOf: (connection: Connection) => Destination): Acceptor {
+  #acceptor(carry: (connection: Connection) => void): Acceptor {
     const sessions = this.#sessions
     return {
       onAccept: (connection) => {
         try {
-          sessions.start(connection, destinationOf(connection))
+          carry(connection)
         } catch (error) {
           sessions.refuse(connection, 'outbound', MeshError.from(error))
         }

@@ -16,7 +16,9 @@ export class Ticker {
     this.now = clock.now()
     this.#timer = clock.every(TICK, () => {
       this.now = clock.now()
-      onTick(this.now)
+      // Timers come before the sockets in a turn of the event loop: after a stall, what arrived meanwhile is read
+      // and stamped before anybody is called idle.
+      setImmediate(onTick, this.now)
     })
   }
 

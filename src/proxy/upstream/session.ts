@@ -6,13 +6,13 @@
 // inbound.ts); what is logged and counted about it is in sessions.ts.
 
 import type { SocketAddress } from '../../lib/address.ts'
-import type { Timer } from '../../lib/clock.ts'
+import type { Clock, Timer } from '../../lib/clock.ts'
 import { type ErrorCode, type ErrorContext, MeshError } from '../../lib/errors.ts'
 import type { Connection, Dial, Dialer } from '../net/connection.ts'
 import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
+import type { Ticker } from '../net/ticker.ts'
 import type { Choice, Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
-import type { Sessions } from './sessions.ts'
 
 /** Endpoints are tried until each has failed, but for no longer than so many connect timeouts. */
 const MAX_CONNECT_TIMEOUTS = 5
@@ -27,6 +27,24 @@ const CONNECT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   EADDRNOTAVAIL: 'connection-limit',
 }
 
+/** What all sessions of a proxy share: the world around one of them. */
+export interface SessionHost {
+  readonly clock: Clock
+  readonly ticker: Ticker
+  connect(address: SocketAddress, dialer: Dialer): Dial
+  isOwnPort(address: SocketAddress): boolean
+  /** `upstream` is the path (see `pathOf`) of a connection to an endpoint that begins, or has ended. */
+  connecting(session: Session, upstream: string): void
+  disconnected(upstream: string): void
+  connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void
+  ended(session: Session, error: MeshError | undefined): void
+}
+
+/** The two ends of a connection, as the key that no other connection has at the same time. */
+export function pathOf(from: SocketAddress, to: SocketAddress): string {
+  return `${from.ip} ${from.port} ${to.ip} ${to.port}`
+}
+
 export class Session implements Choice, Dialer, RelayOwner {
   readonly destination: Destination
   readonly downstream: Connection
@@ -38,27 +56,27 @@ export class Session implements Choice, Dialer, RelayOwner {
   readonly tried: Endpoint[] = []
   relay: Relay | undefined
   endpoint: Endpoint | undefined
-  /** Our own address towards the endpoint. */
-  local: SocketAddress | undefined
   now: number
-  readonly #sessions: Sessions
+  readonly #host: SessionHost
+  /** Both addresses of the connection to the endpoint, empty while there is none. */
+  #upstream = ''
   #dial: Dial | undefined
   #timer: Timer | undefined
   #lastFailure: ErrorCode = 'no-endpoints'
 
   constructor(
-    sessions: Sessions,
+    host: SessionHost,
     downstream: Connection,
     destination: Destination,
     client: SocketAddress | undefined,
     depth: number,
   ) {
-    this.#sessions = sessions
+    this.#host = host
     this.downstream = downstream
     this.destination = destination
     this.client = client
     this.depth = depth
-    this.startedAt = sessions.clock.now()
+    this.startedAt = host.clock.now()
     this.now = this.startedAt
   }
 
@@ -68,7 +86,7 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   /** Chooses an endpoint that was not tried and connects to it. */
   attempt(): void {
-    this.now = this.#sessions.clock.now()
+    this.now = this.#host.clock.now()
     const spent = this.now - this.startedAt
     const endpoint =
       spent < MAX_CONNECT_TIMEOUTS * this.destination.connectTimeout
@@ -78,19 +96,25 @@ export class Session implements Choice, Dialer, RelayOwner {
       this.#fail(this.#lastFailure, { tried: this.tried.length })
       return
     }
-    if (this.#sessions.isOwnPort(endpoint.address)) {
+    if (this.#host.isOwnPort(endpoint.address)) {
       this.#fail('proxy-loop', { target: endpoint.key })
       return
     }
     this.endpoint = endpoint
     endpoint.open += 1
-    this.#timer = this.#sessions.clock.after(this.destination.connectTimeout, () => {
-      this.#dial?.cancel()
-      this.onConnectFailed('ETIMEDOUT')
+    const dial = this.#host.connect(endpoint.address, this)
+    this.#dial = dial
+    if (dial.local !== undefined) {
+      this.#upstream = pathOf(dial.local, endpoint.address)
+      this.#host.connecting(this, this.#upstream)
+    }
+    this.#timer = this.#host.clock.after(this.destination.connectTimeout, () => {
+      // Timers come before the sockets in a turn of the event loop: after a stall, an answer that has long arrived
+      // must not lose against the timer that ran out while nobody looked.
+      setImmediate(() => {
+        if (this.#dial === dial) this.#timeOut(dial)
+      })
     })
-    this.#dial = this.#sessions.connect(endpoint.address, this)
-    this.local = this.#dial.local
-    this.#sessions.connecting(this)
   }
 
   onConnected(upstream: Connection): void {
@@ -101,13 +125,7 @@ export class Session implements Choice, Dialer, RelayOwner {
     }
     endpoint.connectSucceeded()
     endpoint.counters.opened += 1
-    this.relay = new Relay(
-      this.downstream,
-      upstream,
-      endpoint.counters,
-      this.#sessions.ticker,
-      this,
-    )
+    this.relay = new Relay(this.downstream, upstream, endpoint.counters, this.#host.ticker, this)
     this.relay.start()
   }
 
@@ -115,18 +133,18 @@ export class Session implements Choice, Dialer, RelayOwner {
     const endpoint = this.#dialDone()
     if (endpoint === undefined) return
     const reason = CONNECT_ERRORS[code] ?? 'connect-failed'
-    this.#sessions.disconnected(this)
+    this.#host.disconnected(this.#upstream)
     endpoint.open -= 1
     this.endpoint = undefined
     this.tried.push(endpoint)
     this.#lastFailure = reason
-    this.#sessions.connectFailed(this, endpoint, reason, code)
+    this.#host.connectFailed(this, endpoint, reason, code)
     // What this machine lacks (ports, descriptors) it lacks for every endpoint.
     if (reason === 'connection-limit') {
       this.#fail(reason, { errno: code })
       return
     }
-    endpoint.connectFailed(this.#sessions.clock.now())
+    endpoint.connectFailed(this.#host.clock.now())
     this.attempt()
   }
 
@@ -143,6 +161,11 @@ export class Session implements Choice, Dialer, RelayOwner {
     this.#fail(code)
   }
 
+  #timeOut(dial: Dial): void {
+    dial.cancel()
+    this.onConnectFailed('ETIMEDOUT')
+  }
+
   #fail(code: ErrorCode, context: ErrorContext = {}): void {
     this.downstream.reset()
     this.#close(new MeshError(code, context))
@@ -157,11 +180,11 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   #close(error: MeshError | undefined): void {
     const { endpoint } = this
-    this.#sessions.disconnected(this)
+    this.#host.disconnected(this.#upstream)
     if (endpoint !== undefined) {
       endpoint.open -= 1
       if (this.relay !== undefined) endpoint.counters.closed += 1
     }
-    this.#sessions.ended(this, error)
+    this.#host.ended(this, error)
   }
 }

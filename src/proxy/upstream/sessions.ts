@@ -13,7 +13,7 @@ import { TICK, Ticker } from '../net/ticker.ts'
 import type { CounterRegistry, Direction } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
-import { Session } from './session.ts'
+import { pathOf, Session, type SessionHost } from './session.ts'
 
 /** A connection may come through this process so often: an outbound and an inbound listener, and then some. */
 const MAX_DEPTH = 4
@@ -22,7 +22,7 @@ export interface SessionLimits extends SocketOptions {
   readonly maxConnections: number
 }
 
-export class Sessions {
+export class Sessions implements SessionHost {
   readonly clock: Clock
   readonly ticker: Ticker
   readonly #sockets: Sockets
@@ -30,8 +30,8 @@ export class Sessions {
   readonly #counters: CounterRegistry
   readonly #log: Log
   readonly #open = new Set<Session>()
-  /** Sessions by our own address towards the endpoint: who dials us from there is ourselves. */
-  readonly #byLocal = new Map<string, Session>()
+  /** Sessions by both addresses of their connection to the endpoint: what arrives with the same two is our own. */
+  readonly #byUpstream = new Map<string, Session>()
   readonly #ownPorts = new Map<number, string>()
   readonly #whenEmpty: (() => void)[] = []
 
@@ -56,10 +56,14 @@ export class Sessions {
     return this.#open.size
   }
 
-  /** Takes a connection whose destination is known. */
-  start(downstream: Connection, destination: Destination): void {
+  /** Takes a connection whose destination is known. `dialled` is the address that the client connected to. */
+  start(
+    downstream: Connection,
+    destination: Destination,
+    dialled: SocketAddress | undefined,
+  ): void {
     const client = downstream.remote()
-    const depth = this.#depthOf(client)
+    const depth = this.#depthOf(client, dialled)
     const refusal = this.#whyRefused(destination, depth)
     if (refusal !== undefined) {
       this.refuse(downstream, destination.direction, refusal)
@@ -114,15 +118,12 @@ export class Sessions {
     return this.#sockets.connect(address, dialer, this.#limits)
   }
 
-  connecting(session: Session): void {
-    if (session.local === undefined) return
-    this.#byLocal.set(formatAddress(session.local.ip, session.local.port), session)
+  connecting(session: Session, upstream: string): void {
+    this.#byUpstream.set(upstream, session)
   }
 
-  disconnected(session: Session): void {
-    if (session.local === undefined) return
-    const key = formatAddress(session.local.ip, session.local.port)
-    if (this.#byLocal.get(key) === session) this.#byLocal.delete(key)
+  disconnected(upstream: string): void {
+    this.#byUpstream.delete(upstream)
   }
 
   connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
@@ -180,9 +181,9 @@ export class Sessions {
     return undefined
   }
 
-  #depthOf(client: SocketAddress | undefined): number {
-    if (client === undefined) return 1
-    const parent = this.#byLocal.get(formatAddress(client.ip, client.port))
+  #depthOf(client: SocketAddress | undefined, dialled: SocketAddress | undefined): number {
+    if (client === undefined || dialled === undefined) return 1
+    const parent = this.#byUpstream.get(pathOf(client, dialled))
     return parent === undefined ? 1 : parent.depth + 1
   }
 

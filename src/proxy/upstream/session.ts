@@ -62,6 +62,9 @@ export class Session implements Choice, Dialer, RelayOwner {
   #upstream = ''
   #dial: Dial | undefined
   #timer: Timer | undefined
+  /** Of the tried ones, those that did not answer at all. */
+  readonly #silent: Endpoint[] = []
+  #attempts = 0
   #lastFailure: ErrorCode = 'no-endpoints'
 
   constructor(
@@ -84,16 +87,12 @@ export class Session implements Choice, Dialer, RelayOwner {
     return this.client?.ip ?? ''
   }
 
-  /** Chooses an endpoint that was not tried and connects to it. */
+  /** Chooses an endpoint and connects to it. */
   attempt(): void {
     this.now = this.#host.clock.now()
-    const spent = this.now - this.startedAt
-    const endpoint =
-      spent < MAX_CONNECT_TIMEOUTS * this.destination.connectTimeout
-        ? this.destination.picker.pick(this)
-        : undefined
+    const endpoint = this.#choose()
     if (endpoint === undefined) {
-      this.#fail(this.#lastFailure, { tried: this.tried.length })
+      this.#fail(this.#lastFailure, { attempts: this.#attempts })
       return
     }
     if (this.#host.isOwnPort(endpoint.address)) {
@@ -101,6 +100,7 @@ export class Session implements Choice, Dialer, RelayOwner {
       return
     }
     this.endpoint = endpoint
+    this.#attempts += 1
     endpoint.open += 1
     const dial = this.#host.connect(endpoint.address, this)
     this.#dial = dial
@@ -137,6 +137,7 @@ export class Session implements Choice, Dialer, RelayOwner {
     endpoint.open -= 1
     this.endpoint = undefined
     this.tried.push(endpoint)
+    if (reason === 'endpoint-timeout') this.#silent.push(endpoint)
     this.#lastFailure = reason
     this.#host.connectFailed(this, endpoint, reason, code)
     // What this machine lacks (ports, descriptors) it lacks for every endpoint.
@@ -159,6 +160,17 @@ export class Session implements Choice, Dialer, RelayOwner {
     this.#dial?.cancel()
     this.relay?.abort()
     this.#fail(code)
+  }
+
+  #choose(): Endpoint | undefined {
+    const limit = MAX_CONNECT_TIMEOUTS * this.destination.connectTimeout
+    if (this.now - this.startedAt >= limit) return undefined
+    const fresh = this.destination.picker.pick(this)
+    if (fresh !== undefined || this.#silent.length === 0) return fresh
+    // A lost SYN looks like a dead endpoint: those that said nothing may be asked again, those that refused not.
+    for (const endpoint of this.#silent.splice(0))
+      this.tried.splice(this.tried.indexOf(endpoint), 1)
+    return this.destination.picker.pick(this)
   }
 
   #timeOut(dial: Dial): void {

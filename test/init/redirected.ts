@@ -3,6 +3,7 @@
 // In both, applications answer on a few ports under the applications' uid; in `shop` stands a program under the
 // proxy's uid that answers every redirected connection with where it was going.
 
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import type { Finished } from '../../demo/pods/child.ts'
 import { APP_UID, Network, type Pod, PROXY_UID } from '../../demo/pods/network.ts'
@@ -60,7 +61,20 @@ export class Redirected {
     return await this.shop.exec(0, [...COMMAND, '--backend', this.backend, ...flags])
   }
 
-  /** The same, without a trial connection; throws unless it succeeds. */
+  /** Runs init with programs of iptables replaced by shell scripts, and the backend as the flags say. */
+  async initWith(
+    programs: Readonly<Record<string, string>>,
+    ...flags: string[]
+  ): Promise<Finished> {
+    const folder = mkdtempSync('/run/programs-')
+    for (const [name, script] of Object.entries(programs)) {
+      writeFileSync(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    }
+    const path = `PATH=${folder}:${process.env['PATH'] ?? ''}`
+    return await this.shop.exec(0, ['env', path, ...COMMAND, ...flags])
+  }
+
+  /** Runs init without a trial connection; throws unless it succeeds. */
   async install(...flags: string[]): Promise<void> {
     const done = await this.init('--verify', 'false', ...flags)
     if (done.code !== 0)

@@ -122,7 +122,7 @@ export class Redirected {
   /** Runs one command of iptables (or ip6tables) of the backend in `shop`. */
   async iptables(family: 4 | 6, ...args: string[]): Promise<string> {
     const program = family === 4 ? `iptables-${this.backend}` : `ip6tables-${this.backend}`
-    const done = await this.shop.exec(0, [program, ...args])
+    const done = await this.shop.exec(0, [program, '-w', '30', ...args])
     if (done.code !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr}`)
     return done.stdout
   }

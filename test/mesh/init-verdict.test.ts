@@ -133,7 +133,8 @@ t.test('init auto: the backend in use', { skip }, async (t) => {
     t.match(done.stdout, `"backend":"${backend}"`, why)
   }
   const foreign = async (backend: string, what: string): Promise<void> => {
-    await mesh.shop.exec(0, [`iptables-${backend}`, what, 'FORWARD', '-p', 'udp', '-j', 'ACCEPT'])
+    const rule = [what, 'FORWARD', '-p', 'udp', '-j', 'ACCEPT']
+    await mesh.shop.exec(0, [`iptables-${backend}`, '-w', '30', ...rule])
   }
 
   await foreign('legacy', '-A')

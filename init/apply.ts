@@ -78,7 +78,8 @@ async function whyNoV6(backend: Tools['backend']): Promise<Tools | string> {
     await save(tools)
     return tools
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    const said = error instanceof MeshError ? error.context['said'] : undefined
+    return `${tools.save} failed: ${said ?? String(error)}`
   }
 }
 

@@ -3,7 +3,7 @@
 // In both, applications answer on a few ports under the applications' uid; in `shop` stands a program under the
 // proxy's uid that answers every redirected connection with where it was going.
 
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import type { Finished } from '../../demo/pods/child.ts'
 import { APP_UID, Network, type Pod, PROXY_UID } from '../../demo/pods/network.ts'
@@ -61,7 +61,20 @@ export class Redirected {
     return await this.shop.exec(0, [...COMMAND, '--backend', this.backend, ...flags])
   }
 
-  /** The same, without a trial connection; throws unless it succeeds. */
+  /** Runs init with programs of iptables replaced by shell scripts, and the backend as the flags say. */
+  async initWith(
+    programs: Readonly<Record<string, string>>,
+    ...flags: string[]
+  ): Promise<Finished> {
+    const folder = mkdtempSync('/run/programs-')
+    for (const [name, script] of Object.entries(programs)) {
+      writeFileSync(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    }
+    const path = `PATH=${folder}:${process.env['PATH'] ?? ''}`
+    return await this.shop.exec(0, ['env', path, ...COMMAND, ...flags])
+  }
+
+  /** Runs init without a trial connection; throws unless it succeeds. */
   async install(...flags: string[]): Promise<void> {
     const done = await this.init('--verify', 'false', ...flags)
     if (done.code !== 0)
@@ -109,7 +122,7 @@ export class Redirected {
   /** Runs one command of iptables (or ip6tables) of the backend in `shop`. */
   async iptables(family: 4 | 6, ...args: string[]): Promise<string> {
     const program = family === 4 ? `iptables-${this.backend}` : `ip6tables-${this.backend}`
-    const done = await this.shop.exec(0, [program, ...args])
+    const done = await this.shop.exec(0, [program, '-w', '30', ...args])
     if (done.code !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr}`)
     return done.stdout
   }
@@ -120,21 +133,12 @@ export function ours(saved: string): string[] {
   return saved.split('\n').filter((line) => line.includes('UNDERPASS_'))
 }
 
+/** Without dates, and without the chains of the kernel's own: a table once used lists them for ever. */
 function withoutComments(saved: string): string {
   return saved
     .split('\n')
-    .filter((line) => !line.startsWith('#'))
+    .filter((line) => !line.startsWith('#') && !/^:\S+ ACCEPT/.test(line))
     .map((line) => (line.startsWith(':') ? line.replace(/\[\d+:\d+\]/, '') : line))
     .join('\n')
-}
-
-/** True in a user namespace's world too, where only some uids exist. */
-export function hasUid(uid: number): boolean {
-  return readFileSync('/proc/self/uid_map', 'utf8')
-    .trim()
-    .split('\n')
-    .some((line) => {
-      const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number)
-      return uid >= first && uid < first + count
-    })
+    .replaceAll(/\*\w+\nCOMMIT\n/g, '')
 }

@@ -38,7 +38,13 @@ t.test('config: the defaults', async (t) => {
   t.same(problems, [])
   t.strictSame(settings, {
     admin: { ip: '127.0.0.1', port: 15000 },
-    outbound: { transparent: { ip: '127.0.0.1', port: 15001 }, listeners: [] },
+    metrics: undefined,
+    outbound: {
+      transparent: { ip: '127.0.0.1', port: 15001 },
+      listeners: [],
+      connectTimeout: 10_000,
+      idleTimeout: 3_600_000,
+    },
     inbound: {
       transparent: undefined,
       listeners: [],
@@ -46,6 +52,7 @@ t.test('config: the defaults', async (t) => {
       idleTimeout: 3_600_000,
     },
     discovery: { files: undefined },
+    sockets: 'auto',
     egress: 'allow',
     maxConnections: 20_000,
     keepAlive: 60_000,
@@ -58,7 +65,10 @@ const EVERYTHING = `
 mode: l4
 workers: 1
 admin: "[::1]:0"
+metrics: 0.0.0.0:15020
+sockets: streams
 outbound:
+  timeouts: { connect: 3s, idle: 1h30m }
   transparent: "[::]:15001"
   listeners:
     - { address: 127.0.0.1:9080, service: reviews.shop, port: 9080 }
@@ -81,7 +91,10 @@ t.test('config: every key in the file', async (t) => {
   t.same(problems, [])
   t.strictSame(settings, {
     admin: { ip: '::1', port: 0 },
+    metrics: { ip: '0.0.0.0', port: 15020 },
     outbound: {
+      connectTimeout: 3000,
+      idleTimeout: 5_400_000,
       transparent: { ip: '::', port: 15001 },
       listeners: [
         { address: { ip: '127.0.0.1', port: 9080 }, service: 'reviews.shop', port: 9080 },
@@ -95,6 +108,7 @@ t.test('config: every key in the file', async (t) => {
       idleTimeout: 0,
     },
     discovery: { files: resolve('conf/mesh') },
+    sockets: 'streams',
     egress: 'deny',
     maxConnections: 5,
     keepAlive: 0,
@@ -108,10 +122,13 @@ t.test('config: every key in the environment, over the file', async (t) => {
     UNDERPASS_MODE: 'l4',
     UNDERPASS_WORKERS: '1',
     UNDERPASS_ADMIN: '[::1]:0',
+    UNDERPASS_METRICS: '0.0.0.0:15020',
     UNDERPASS_OUTBOUND_TRANSPARENT: ' [::]:15001 ',
     UNDERPASS_OUTBOUND_LISTENERS:
       '[{ address: 127.0.0.1:9080, service: reviews.shop, port: 9080 }, ' +
       '{ address: 127.0.0.1:0, service: ratings, port: 80 }]',
+    UNDERPASS_OUTBOUND_TIMEOUTS_CONNECT: '3s',
+    UNDERPASS_OUTBOUND_TIMEOUTS_IDLE: '1h30m',
     UNDERPASS_INBOUND_TRANSPARENT: '0.0.0.0:15006',
     UNDERPASS_INBOUND_MESH: 'off',
     UNDERPASS_INBOUND_LISTENERS: '[{ address: 127.0.0.1:9081, target: "[::1]:8080" }]',
@@ -119,6 +136,7 @@ t.test('config: every key in the environment, over the file', async (t) => {
     UNDERPASS_INBOUND_TIMEOUTS_IDLE: '0s',
     UNDERPASS_DISCOVERY_FILES: 'conf/mesh',
     UNDERPASS_DISCOVERY_CONTROL: '',
+    UNDERPASS_SOCKETS: 'streams',
     UNDERPASS_EGRESS: 'deny',
     UNDERPASS_MAX_CONNECTIONS: '5',
     UNDERPASS_KEEP_ALIVE: '0s',
@@ -199,6 +217,9 @@ t.test('config: values', async (t) => {
     [`${SOME}admin: false`, {}, ['.admin', address]],
     ['outbound: { transparent: localhost:15001 }', {}, ['.outbound.transparent', address]],
     ['inbound: { transparent: ":15006" }', {}, ['.inbound.transparent', address]],
+    [`${SOME}metrics: 15020`, {}, ['.metrics', address]],
+    [`${SOME}metrics: 127.0.0.1:15000`, {}, ['.metrics', '127.0.0.1:15000 is taken by admin']],
+    [`${SOME}sockets: raw`, {}, ['.sockets', 'must be one of auto, streams']],
     [`${SOME}egress: maybe`, {}, ['.egress', 'must be one of allow, deny']],
     [`${SOME}maxConnections: 0`, {}, ['.maxConnections', 'from 1 to 1000000']],
     [`${SOME}keepAlive: 500ms`, {}, ['.keepAlive', 'at least 1s, or 0s for none']],

@@ -4,7 +4,16 @@
 // Documents are read one at a time, so that a long file costs the memory of its longest document and the caller may
 // do other things in between. JSON is YAML, so JSON files come this way too. What the values mean is left to callers.
 
-import { Composer, type Document, isScalar, LineCounter, Parser, visit } from 'yaml'
+import {
+  Composer,
+  type CST,
+  type Document,
+  isScalar,
+  Lexer,
+  LineCounter,
+  Parser,
+  visit,
+} from 'yaml'
 import type { Problems } from './problems.ts'
 
 export interface YamlDocument {
@@ -15,6 +24,7 @@ export interface YamlDocument {
 }
 
 interface Place {
+  readonly file: string
   readonly path: string
   readonly lines: LineCounter
   readonly problems: Problems
@@ -24,14 +34,22 @@ interface Place {
 const MOST_ALIASES = 100
 /** One mistake makes a YAML parser stumble on; what follows says nothing new. */
 const MOST_ERRORS = 3
+/**
+ * The library descends by recursion. Where the stack ends, the process may end too (V8 aborts when it has no room to
+ * compile a regular expression), so this cannot be left to a RangeError. Real manifests stay below 20.
+ */
+const MOST_LEVELS = 100
+/** Signs and words of one document: about 3 MB of it. A broken text costs more time and memory than a good one. */
+const MOST_LEXEMES = 500_000
 
-/** The documents of a text. A problem's path is `file#document line L, column C`. Never throws. */
+/** The documents of a text. A problem's path is `file#document line L, column C`, or without the document where it is cut off. Never throws. */
 export function* readYaml(text: string, file: string, problems: Problems): Generator<YamlDocument> {
   const lines = new LineCounter()
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' })
-  const documents = composer.compose(new Parser(lines.addNewLine).parse(text))
+  // Without a document there must be one all the same, to carry what is wrong with the directives before it.
+  const documents = composer.compose(parse(text, lines), true, text.length)
   for (let number = 1; ; number += 1) {
-    const place = { path: `${file}#${number}`, lines, problems }
+    const place = { file, path: `${file}#${number}`, lines, problems }
     const document = nextOf(documents, place)
     if (document === undefined) return
     yield { number, value: contentOf(document, place) }
@@ -45,12 +63,31 @@ export function readYamlValue(text: string, name: string, problems: Problems): u
   return documents[0]?.value
 }
 
-/** The parser descends by recursion, so a text can be nested too deeply for the stack. */
+/** The library's parser, with limits on what a document may hold. */
+function* parse(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
+  let lexemes = 0
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'document') lexemes = 0
+      yield token
+    }
+    lexemes += 1
+    if (parser.stack.length > MOST_LEVELS) throw new Limit('is nested too deeply', parser.offset)
+    if (lexemes > MOST_LEXEMES) throw new Limit('is too long for one document', parser.offset)
+  }
+  yield* parser.end()
+}
+
+/** The next document, or undefined at the end and where a limit is reached. */
 function nextOf(documents: Iterator<Document.Parsed, void>, place: Place): Document | undefined {
   try {
     return documents.next().value ?? undefined
   } catch (error) {
-    place.problems.add(place.path, unreadable(error))
+    // The parser is ahead of the document that is composed, so the line must do.
+    if (error instanceof Limit) place.problems.add(lineOf(place, error.offset), error.message)
+    else place.problems.add(place.path, unreadable(error))
     return undefined
   }
 }
@@ -90,12 +127,24 @@ function keysAreUnique(document: Document, place: Place): boolean {
   return unique
 }
 
-function at({ path, lines }: Place, offset: number): string {
+function at(place: Place, offset: number): string {
+  return lineOf({ ...place, file: place.path }, offset)
+}
+
+function lineOf({ file, lines }: Place, offset: number): string {
   const { line, col } = lines.linePos(offset)
-  return `${path} line ${line}, column ${col}`
+  return `${file} line ${line}, column ${col}`
 }
 
 function unreadable(error: unknown): string {
-  if (error instanceof RangeError) return 'is nested too deeply to be read'
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`
+}
+
+class Limit extends Error {
+  readonly offset: number
+
+  constructor(message: string, offset: number) {
+    super(message)
+    this.offset = offset
+  }
 }

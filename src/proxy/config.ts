@@ -46,7 +46,6 @@ export function readSettings(
   env: Environment,
   problems: Problems,
 ): Settings {
-  const before = problems.count
   const reader = new Reader(new Sources(file, env, problems), problems)
   refuseWhatIsLater(reader)
   const settings: Settings = {
@@ -73,7 +72,7 @@ export function readSettings(
     logLevel: readChoice(...reader.at('log.level'), LOG_LEVELS),
   }
   // Lists that were refused are shorter than they stand there: what they say together is not judged then.
-  if (problems.count === before) checkTogether(settings, reader, file, problems)
+  if (!problems.any) checkTogether(settings, reader, file, problems)
   return settings
 }
 

@@ -72,6 +72,9 @@ async function runOnce(
   signal.addEventListener('abort', interrupt)
   try {
     return await scenario.measure({ stage, target, connections, warmup, seconds })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error([message, stage.said()].filter((text) => text !== '').join('\n'))
   } finally {
     signal.removeEventListener('abort', interrupt)
     await stage.close()

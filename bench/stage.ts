@@ -16,6 +16,7 @@ import { processTree } from './accounting.ts'
 /** Enough for 10,000 proxied connections, with two descriptors each. */
 const WANTED_FILES = 20_480
 const GRACE_MS = 3000
+const SAID = 2000
 
 export type Role = 'proxy' | 'load'
 
@@ -53,6 +54,7 @@ export class Stage {
   readonly means: Means
   readonly folder: string
   readonly #children: Child[] = []
+  readonly #proxies: Child[] = []
 
   constructor(means: Means) {
     this.means = means
@@ -65,7 +67,13 @@ export class Stage {
     const limit = ['sh', '-c', `ulimit -n ${files}; exec "$@"`, 'sh']
     const child = new Child([...limit, ...pin, ...command])
     this.#children.push(child)
+    if (role === 'proxy') this.#proxies.push(child)
     return child
+  }
+
+  /** The end of what the proxies printed, for a run that failed: they often know why. */
+  said(): string {
+    return this.#proxies.map(({ stdout, stderr }) => (stdout + stderr).slice(-SAID)).join('')
   }
 
   /** Ends everything that was started, last first, and removes the folder. */

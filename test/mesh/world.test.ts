@@ -57,7 +57,7 @@ t.test('world: one that will not end is killed at the second signal', { skip }, 
   await child.prints(/told to end/)
   process.kill(child.pid, 'SIGINT')
   t.same(await child.exited, { code: 1, signal: null })
-  t.same(carriers(token, 'cmdline'), [])
+  t.same(await untilGone(token, 'cmdline'), [])
 })
 
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {

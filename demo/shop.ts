@@ -43,6 +43,7 @@ export class Shop {
     const shop = new Shop(await Network.open())
     await shop.#makePods()
     say('pods', [...shop.#pods.values()].map(({ name, ip }) => `${name} ${ip}`).join(', '))
+    await shop.#checkReadable()
     await shop.#nameServices()
     say('services', 'reviews 198.18.100.1, ratings [fd00:1::2], mail 198.18.100.3')
     await Promise.all([
@@ -125,6 +126,13 @@ export class Shop {
       const options = { folder: FOLDER, manifests: MANIFESTS, egress } as const
       this.#sidecars.set(name, new Sidecar(this.pod(name), options))
     }
+  }
+
+  // A clone that was made under a strict umask can be read by its owner alone.
+  async #checkReadable(): Promise<void> {
+    const look = ['test', '-r', 'build/src/cli/main.js', '-a', '-x', 'node_modules/commander']
+    if ((await this.pod('web').exec(PROXY_UID, look)).code === 0) return
+    throw new Error('the users of the pods may not read this folder; run here: chmod -R go+rX .')
   }
 
   async #nameServices(): Promise<void> {

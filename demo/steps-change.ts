@@ -32,7 +32,7 @@ export const killed: Step = {
     const why = difference(before, await failures())
     const count = [...why.values()].reduce((all, each) => all + each, 0)
     const met = [...why].map(([reason, times]) => `${times} ${reason}`).join(', ')
-    const observed = `${done} pages at ${RATE} a second, ${failed} failed${failed > 0 ? ` (${end.lastError})` : ''}; ${met === '' ? 'no connection' : met} met ${VICTIM} and went to another instance`
+    const observed = `killed between two of ${done} pages at ${RATE} a second, ${failed} failed${failed > 0 ? ` (${end.lastError})` : ''}; ${met === '' ? 'no connection' : met} met ${VICTIM} and went to another instance`
     return { isOk: failed === 0 && done > RATE && count > 0, observed }
   },
 }

@@ -97,7 +97,12 @@ export class Child {
     if (this.exit !== undefined) return this.exit
     this.process.kill(signal)
     const timer = setTimeout(() => this.process.kill('SIGKILL'), grace)
-    this.process.once('exit', () => setTimeout(this.#closeOutput, LAST_WORDS))
+    const closeOutput = (): void => {
+      setTimeout(this.#closeOutput, LAST_WORDS)
+    }
+    const hasExited = this.process.exitCode !== null || this.process.signalCode !== null
+    if (hasExited) closeOutput()
+    else this.process.once('exit', closeOutput)
     const exit = await this.exited
     clearTimeout(timer)
     return exit

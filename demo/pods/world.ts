@@ -16,8 +16,15 @@ const PROJECT = '/run/underpass'
 /** How long a world may take to end by itself, in milliseconds. */
 const GRACE = 10_000
 
+/** True in the processes of a world. The mark is the process id, outside, by which the world can be entered. */
 export function insideWorld(): boolean {
-  return process.env[MARK] === '1'
+  return process.env[MARK] !== undefined
+}
+
+/** The command that enters this world from outside, for people. */
+export function enterCommand(): string {
+  const user = isMapped() ? ['-U', '--preserve-credentials'] : []
+  return ['nsenter', '-t', process.env[MARK] ?? '', ...user, '-m', '-n'].join(' ')
 }
 
 /** What keeps this machine from making a world, as a sentence that says what to do; undefined if nothing does. */
@@ -50,10 +57,12 @@ export async function runInWorld(script: string, args: readonly string[]): Promi
   // The world is a session of its own, so that Ctrl-C reaches this process alone and not every program in every
   // pod at once; and it dies with this process, however this process dies.
   const inside = ['unshare', ...unshareFlags(), process.execPath, script, ...args]
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...inside], {
+  const die = ['setpriv', '--pdeathsig', 'KILL', '--']
+  const mark = `export ${MARK}=$$; exec "$@"`
+  const child = spawn('sh', ['-c', mark, 'sh', ...die, ...inside], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,
-    env: { ...process.env, [MARK]: '1', PATH: searchPath() },
+    env: { ...process.env, PATH: searchPath() },
   })
   let kill: NodeJS.Timeout | undefined
   const end = (): void => {
@@ -100,6 +109,10 @@ export async function settleWorld(end: () => void): Promise<void> {
 function unshareFlags(): string[] {
   const flags = ['--fork', '--pid', '--kill-child', '--mount-proc', '--net', '--mount']
   return isRoot() ? flags : ['--user', '--map-root-user', '--map-auto', ...flags]
+}
+
+function isMapped(): boolean {
+  return !/^\s*0\s+0\s/.test(readFileSync('/proc/self/uid_map', 'utf8'))
 }
 
 function isRoot(): boolean {

@@ -1,51 +1,26 @@
 // A world must end with whoever made it, whatever happens to them, and take every process in it along. Real
 // processes, real signals; what is left is looked for in /proc from outside of the world.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Child } from '../../demo/pods/child.ts'
 import { insideWorld } from '../../demo/pods/world.ts'
+import { carriers, killAll, newToken, untilGone } from './leftovers.ts'
 
 const skip = insideWorld() ? false : 'needs a world: npm test -- mesh/world'
 const isRealRoot = /^\s*0\s+0\s+4294967295/.test(readFileSync('/proc/self/uid_map', 'utf8'))
 const PROGRAM = 'build/test/mesh/world-program.js'
-let tokens = 0
-
-function newToken(): string {
-  return `world-token-${process.pid}-${++tokens}-`
-}
-
-/** Process ids of everything that carries the token on its command line, from outermost to innermost. */
-function carriers(token: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && commandOf(pid).includes(token))
-    .sort((a, b) => a - b)
-}
-
-/** Empty for a process that has ended, waited for or not. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-async function untilGone(token: string): Promise<number[]> {
-  for (let tries = 0; tries < 250 && carriers(token).length > 0; tries++) await sleep(20)
-  return carriers(token)
-}
 
 async function start(t: Test, command: readonly string[], token: string): Promise<Child> {
   const child = new Child(command)
   t.teardown(() => {
-    for (const pid of carriers(token)) process.kill(pid, 'SIGKILL')
+    killAll(token, 'cmdline')
   })
   await child.prints(/settled/)
-  t.ok(carriers(token).length >= 5, `a whole world runs: ${carriers(token).length} processes`)
+  t.ok(
+    carriers(token, 'cmdline').length >= 5,
+    `a whole world runs: ${carriers(token, 'cmdline').length} processes`,
+  )
   return child
 }
 
@@ -61,7 +36,7 @@ t.test('world: SIGKILL of its maker ends it', { skip }, async (t) => {
   const token = newToken()
   const child = await start(t, node('stay', token), token)
   process.kill(child.pid, 'SIGKILL')
-  t.same(await untilGone(token), [])
+  t.same(await untilGone(token, 'cmdline'), [])
 })
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -71,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.kill(child.pid, signal)
     t.same(await child.exited, { code: 9, signal: null })
     t.match(child.stdout, /told to end/)
-    t.same(carriers(token), [], 'nothing is left when its maker has ended')
+    t.same(carriers(token, 'cmdline'), [], 'nothing is left when its maker has ended')
   })
 }
 
@@ -82,7 +57,7 @@ t.test('world: one that will not end is killed at the second signal', { skip }, 
   await child.prints(/told to end/)
   process.kill(child.pid, 'SIGINT')
   t.same(await child.exited, { code: 1, signal: null })
-  t.same(carriers(token), [])
+  t.same(await untilGone(token, 'cmdline'), [])
 })
 
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
@@ -90,7 +65,7 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     const token = newToken()
     const child = await start(t, npm('stay', token), token)
     process.kill(child.pid, signal)
-    t.same(await untilGone(token), [])
+    t.same(await untilGone(token, 'cmdline'), [])
     await child.exited
   })
 }
@@ -99,7 +74,7 @@ t.test('world: Ctrl-C reaches its maker and npm, not what runs inside', { skip }
   const token = newToken()
   const child = await start(t, ['setsid', ...npm('stay', token)], token)
   process.kill(-child.pid, 'SIGINT')
-  t.same(await untilGone(token), [])
+  t.same(await untilGone(token, 'cmdline'), [])
   t.match(child.stdout, /told to end/, 'it was told and ended by itself')
   await child.exited
 })
@@ -114,7 +89,7 @@ t.test('world: one inside another, with the same names in both', { skip }, async
   const token = newToken()
   const done = await new Child(node('nest', token)).finish()
   t.equal(done.code, 5, done.stderr)
-  t.same(carriers(token), [])
+  t.same(carriers(token, 'cmdline'), [])
 })
 
 t.test('world: the project can be read by the users of the pods', { skip }, async (t) => {
@@ -136,5 +111,5 @@ t.test('world: an ordinary user has one too', { skip: unprivileged }, async (t) 
   const child = await start(t, ['unshare', '--mount', 'sh', '-c', script], token)
   t.match(readFileSync(`/proc/${child.pid}/status`, 'utf8'), /^Uid:\s4242\s/m)
   process.kill(child.pid, 'SIGKILL')
-  t.same(await untilGone(token), [])
+  t.same(await untilGone(token, 'cmdline'), [])
 })

@@ -1,0 +1,62 @@
+// The manifests of the shop: what the sidecars' discovery reads, shaped as in Kubernetes.
+//
+// Plain text on purpose: these are the files that a user would write, and the tour edits one as a user would.
+
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+
+export interface Instance {
+  readonly ip: string
+  readonly ready: boolean
+}
+
+export interface ServiceManifest {
+  readonly name: string
+  readonly clusterIP: string
+  readonly port: number
+  readonly algorithm: 'roundRobin' | 'leastRequest'
+  readonly instances: readonly Instance[]
+}
+
+/** Service, EndpointSlice and TrafficPolicy of one service. */
+export function renderManifest(service: ServiceManifest): string {
+  const family = service.clusterIP.includes(':') ? 'IPv6' : 'IPv4'
+  const endpoints = service.instances.map(
+    ({ ip, ready }) => `  - { addresses: ["${ip}"], conditions: { ready: ${ready} } }`,
+  )
+  return `apiVersion: v1
+kind: Service
+metadata: { name: ${service.name}, namespace: default }
+spec:
+  clusterIP: "${service.clusterIP}"
+  ports:
+    - { port: ${service.port}, protocol: TCP }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: ${service.name}-1
+  namespace: default
+  labels: { kubernetes.io/service-name: ${service.name} }
+addressType: ${family}
+ports:
+  - { port: ${service.port}, protocol: TCP }
+endpoints:
+${endpoints.join('\n')}
+---
+apiVersion: underpass.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: ${service.name}, namespace: default }
+spec:
+  targetRef: { kind: Service, name: ${service.name} }
+  loadBalancer: { algorithm: ${service.algorithm} }
+  timeouts: { connect: 1s, idle: 5m }
+`
+}
+
+/** Writes the manifest as an editor does: whole, and in one step. */
+export function writeManifest(folder: string, service: ServiceManifest): void {
+  mkdirSync(folder, { recursive: true })
+  const draft = `${folder}.draft`
+  writeFileSync(draft, renderManifest(service))
+  renameSync(draft, `${folder}/${service.name}.yaml`)
+}

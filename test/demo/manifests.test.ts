@@ -1,0 +1,30 @@
+import t from 'tap'
+import { parseAllDocuments } from 'yaml'
+import { renderManifest } from '../../demo/manifests.ts'
+
+t.test('manifests: Service, EndpointSlice and TrafficPolicy of one service', async (t) => {
+  const text = renderManifest({
+    name: 'ratings',
+    clusterIP: 'fd00:1::2',
+    port: 9080,
+    algorithm: 'roundRobin',
+    instances: [
+      { ip: 'fd00::7', ready: true },
+      { ip: 'fd00::8', ready: false },
+    ],
+  })
+  const documents = parseAllDocuments(text).map((document) => document.toJS() as unknown)
+  t.match(documents, [
+    { kind: 'Service', spec: { clusterIP: 'fd00:1::2', ports: [{ port: 9080 }] } },
+    {
+      kind: 'EndpointSlice',
+      metadata: { labels: { 'kubernetes.io/service-name': 'ratings' } },
+      addressType: 'IPv6',
+      endpoints: [
+        { addresses: ['fd00::7'], conditions: { ready: true } },
+        { addresses: ['fd00::8'], conditions: { ready: false } },
+      ],
+    },
+    { kind: 'TrafficPolicy', spec: { loadBalancer: { algorithm: 'roundRobin' } } },
+  ])
+})

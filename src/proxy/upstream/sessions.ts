@@ -32,7 +32,8 @@ export class Sessions {
   readonly #open = new Set<Session>()
   /** Sessions by our own address towards the endpoint: who dials us from there is ourselves. */
   readonly #byLocal = new Map<string, Session>()
-  readonly #ownPorts = new Map<number, string>()
+  /** The addresses at which a port is ours. */
+  readonly #ownPorts = new Map<number, string[]>()
   readonly #whenEmpty: (() => void)[] = []
 
   constructor(
@@ -100,14 +101,15 @@ export class Sessions {
 
   /** Marks a port of ours that no connection may be carried to. `ip` is the address it is bound to. */
   own(address: SocketAddress): void {
-    this.#ownPorts.set(address.port, address.ip)
+    const ips = this.#ownPorts.get(address.port) ?? []
+    this.#ownPorts.set(address.port, [...ips, address.ip])
   }
 
   isOwnPort({ ip, port }: SocketAddress): boolean {
     const bound = this.#ownPorts.get(port)
     if (bound === undefined) return false
-    if (bound === ip) return true
-    return (bound === '0.0.0.0' || bound === '::') && isLocal(ip)
+    if (bound.includes(ip)) return true
+    return (bound.includes('0.0.0.0') || bound.includes('::')) && isLocal(ip)
   }
 
   connect(address: SocketAddress, dialer: Dialer): Dial {

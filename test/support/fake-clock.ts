@@ -63,6 +63,18 @@ export class FakeClock implements Clock {
     this.#now = end
   }
 
+  /** Lets `time` pass at once, as when the event loop is held up: what fell due runs late, a period only once. */
+  stall(time: Millis): void {
+    this.#now += time
+    const due = [...this.#waiting].filter((timer) => timer.due <= this.#now)
+    for (const timer of due.sort((one, other) => one.due - other.due)) {
+      if (!this.#waiting.has(timer)) continue
+      if (timer.period === undefined) this.#waiting.delete(timer)
+      else timer.due = this.#now + timer.period
+      timer.task()
+    }
+  }
+
   #set(timer: Waiting): Timer {
     this.#waiting.add(timer)
     return {

@@ -14,7 +14,7 @@ import type { Ticker } from '../net/ticker.ts'
 import type { Choice, Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 
-/** Endpoints are tried until each has failed, but for no longer than so many connect timeouts. */
+/** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MAX_CONNECT_TIMEOUTS = 5
 
 const CONNECT_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -198,5 +198,7 @@ export class Session implements Choice, Dialer, RelayOwner {
       if (this.relay !== undefined) endpoint.counters.closed += 1
     }
     this.#host.ended(this, error)
+    // From here on an outcome that comes too late belongs to nobody.
+    this.endpoint = undefined
   }
 }

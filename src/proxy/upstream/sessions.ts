@@ -32,7 +32,8 @@ export class Sessions implements SessionHost {
   readonly #open = new Set<Session>()
   /** Sessions by both addresses of their connection to the endpoint: what arrives with the same two is our own. */
   readonly #byUpstream = new Map<string, Session>()
-  readonly #ownPorts = new Map<number, string>()
+  /** The addresses at which a port is ours. */
+  readonly #ownPorts = new Map<number, string[]>()
   readonly #whenEmpty: (() => void)[] = []
 
   constructor(
@@ -104,14 +105,15 @@ export class Sessions implements SessionHost {
 
   /** Marks a port of ours that no connection may be carried to. `ip` is the address it is bound to. */
   own(address: SocketAddress): void {
-    this.#ownPorts.set(address.port, address.ip)
+    const ips = this.#ownPorts.get(address.port) ?? []
+    this.#ownPorts.set(address.port, [...ips, address.ip])
   }
 
   isOwnPort({ ip, port }: SocketAddress): boolean {
     const bound = this.#ownPorts.get(port)
     if (bound === undefined) return false
-    if (bound === ip) return true
-    return (bound === '0.0.0.0' || bound === '::') && isLocal(ip)
+    if (bound.includes(ip)) return true
+    return (bound.includes('0.0.0.0') || bound.includes('::')) && isLocal(ip)
   }
 
   connect(address: SocketAddress, dialer: Dialer): Dial {
@@ -195,7 +197,8 @@ export class Sessions implements SessionHost {
       const idle = now - relay.lastActive
       if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
         session.abort('idle-timeout')
-      } else if (idle >= 2 * TICK && idle < 3 * TICK) {
+      } else if (idle >= 2 * TICK) {
+        // At every tick, since one can come late; it costs nothing where there is nothing left to give back.
         relay.rest()
       }
     }

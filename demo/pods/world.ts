@@ -6,12 +6,12 @@
 // namespace. Worlds can be made inside worlds. Pods themselves are made in network.ts.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { run } from './child.ts'
 
 const MARK = 'UNDERPASS_WORLD'
-/** Where a world has the project. */
+/** Where a world keeps the project while it opens the way to it. */
 const PROJECT = '/run/underpass'
 /** How long a world may take to end by itself, in milliseconds. */
 const GRACE = 10_000
@@ -87,8 +87,8 @@ export async function runInWorld(script: string, args: readonly string[]): Promi
 /**
  * First thing inside a world: loopback up, a /run of its own, and `end` called when whoever made it wants it gone.
  *
- * The project and Node.js get a second place under /run, because where they are (often below /root) the pods'
- * users may not look; the working directory and the search path lead there.
+ * The pods' users may look at the project and run Node.js, also where both are below a folder like /root that is
+ * closed to them: in the world, an open folder with nothing but the project stands in for it. Paths stay the same.
  */
 export async function settleWorld(end: () => void): Promise<void> {
   process.once('disconnect', end)
@@ -96,14 +96,30 @@ export async function settleWorld(end: () => void): Promise<void> {
   if (process.channel !== undefined && !process.connected) end()
   await run(['ip', 'link', 'set', 'lo', 'up'])
   await run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', '/run'])
-  for (const folder of ['/run/netns', '/run/bin', PROJECT]) mkdirSync(folder)
+  for (const folder of ['/run/netns', '/run/bin']) mkdirSync(folder)
   writeFileSync('/run/bin/node', '')
-  const self = `/proc/${process.pid}`
-  await run(['mount', '--no-canonicalize', '--bind', `${self}/exe`, '/run/bin/node'])
-  await run(['mount', '--no-canonicalize', '--rbind', `${self}/cwd`, PROJECT])
-  process.chdir(PROJECT)
-  process.env['PWD'] = PROJECT
+  await run(['mount', '--no-canonicalize', '--bind', `/proc/${process.pid}/exe`, '/run/bin/node'])
+  process.execPath = '/run/bin/node'
   process.env['PATH'] = `/run/bin:${process.env['PATH'] ?? ''}`
+  await openProject()
+}
+
+async function openProject(): Promise<void> {
+  const project = process.cwd()
+  const closed = ancestorsOf(project).find((folder) => (statSync(folder).mode & 0o001) === 0)
+  if (closed === undefined) return
+  mkdirSync(PROJECT)
+  await run(['mount', '--rbind', project, PROJECT])
+  await run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', closed])
+  mkdirSync(project, { recursive: true, mode: 0o755 })
+  await run(['mount', '--rbind', PROJECT, project])
+  process.chdir(project)
+}
+
+/** The folders above one, from the root down. */
+function ancestorsOf(path: string): string[] {
+  const parent = dirname(path)
+  return parent === path ? [] : [...ancestorsOf(parent), parent]
 }
 
 function unshareFlags(): string[] {

@@ -27,7 +27,13 @@ async function inside(): Promise<number> {
   const app = pod.start(APP_UID, ['sh', '-c', 'echo up $(id -u); sleep 1000; :', token])
   await app.prints(/up 1000/)
   await pod.exec(APP_UID, ['sh', '-c', 'setsid sh -c "sleep 1000; :" $0 >/dev/null 2>&1 &', token])
-  process.stdout.write(`settled in ${process.cwd()}\n`)
+  const { code } = await pod.exec(APP_UID, [
+    'node',
+    '-e',
+    'require("fs").readFileSync("package.json")',
+  ])
+  const seen = code === 0 ? 'where its users read package.json' : 'closed to its users'
+  process.stdout.write(`settled in ${process.cwd()}, ${seen}\n`)
   if (mode !== 'nest') await new Promise(() => setInterval(() => undefined, 1000))
   process.env['WORLD_LEVEL'] = 'inner'
   const status = await runInWorld(SELF, ['exit5', token, 'inner'])

@@ -1,7 +1,7 @@
 // A world must end with whoever made it, whatever happens to them, and take every process in it along. Real
 // processes, real signals; what is left is looked for in /proc from outside of the world.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Child } from '../../demo/pods/child.ts'
 import { insideWorld } from '../../demo/pods/world.ts'
@@ -92,10 +92,15 @@ t.test('world: one inside another, with the same names in both', { skip }, async
   t.same(carriers(token, 'cmdline'), [])
 })
 
-t.test('world: the project can be read by the users of the pods', { skip }, async (t) => {
+t.test('world: below a closed folder the users of the pods can read it', { skip }, async (t) => {
   const token = newToken()
-  const child = await start(t, node('stay', token), token)
-  t.match(child.stdout, 'settled in /run/underpass')
+  const closed = t.testdir({ closed: { project: {} } })
+  const project = `${closed}/closed/project`
+  chmodSync(`${closed}/closed`, 0o700)
+  // The clone and Node.js as they are in a home of root: reachable by their owner alone.
+  const script = `mount --rbind . ${project} && cd ${project} && exec ${node('stay', token).join(' ')}`
+  const child = await start(t, ['unshare', '--mount', 'sh', '-c', script], token)
+  t.match(child.stdout, `settled in ${project}, where its users read package.json`)
   await child.stop()
 })
 

@@ -5,7 +5,6 @@
 
 import { formatAddress, type SocketAddress } from '../../src/lib/address.ts'
 import {
-  type Acceptor,
   type Connection,
   type Dial,
   type Dialer,
@@ -169,7 +168,7 @@ export class FakeSockets implements Sockets {
   readonly dials: FakeDial[] = []
   #port = 30_000
 
-  listen(address: SocketAddress, _acceptor: Acceptor): Promise<Listener> {
+  listen(address: SocketAddress): Promise<Listener> {
     return Promise.resolve({ address, close: () => undefined })
   }
 

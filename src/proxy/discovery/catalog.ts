@@ -23,6 +23,7 @@ import { Endpoint } from '../stack/endpoint.ts'
 
 interface ServiceEntry {
   readonly destination: Destination
+  /** Those that discovery has, and those that it had and that a connection is open to: they may come back. */
   readonly endpoints: Map<string, Endpoint>
   /** For connections to an endpoint's own address. */
   readonly direct: Map<string, Destination>
@@ -89,9 +90,9 @@ export class Catalog {
     const ready = this.#endpointsOf(entry, slices, port)
     for (const [key, endpoint] of endpoints) {
       if (ready.has(key)) continue
-      endpoints.delete(key)
+      if (endpoint.open === 0) endpoints.delete(key)
       direct.delete(key)
-      endpoint.counters.retiredAt = now
+      endpoint.counters.retiredAt ??= now
     }
     destination.connectTimeout = policy?.timeouts.connect ?? DEFAULT_TIMEOUTS.connect
     destination.idleTimeout = policy?.timeouts.idle ?? DEFAULT_TIMEOUTS.idle
@@ -102,6 +103,7 @@ export class Catalog {
       const alone = direct.get(key) ?? directTo(destination, endpoint)
       alone.connectTimeout = destination.connectTimeout
       alone.idleTimeout = destination.idleTimeout
+      alone.maxConnections = destination.maxConnections
       direct.set(key, alone)
     }
   }
@@ -122,8 +124,12 @@ export class Catalog {
         if (!isReady || ip === undefined) continue
         const key = formatAddress(ip, target.port)
         const counters = this.#counters.of('outbound', destination.service, key)
+        const known = endpoints.get(key)
+        // One that was gone for so long that its counters were forgotten is a new one.
         const endpoint =
-          endpoints.get(key) ?? new Endpoint({ ip, port: target.port }, slice.weight, counters)
+          known?.counters === counters
+            ? known
+            : new Endpoint({ ip, port: target.port }, slice.weight, counters)
         endpoint.weight = slice.weight
         endpoints.set(key, endpoint)
         ready.set(key, endpoint)
@@ -135,8 +141,12 @@ export class Catalog {
   #retire(current: ReadonlyMap<string, Destination>, now: number): void {
     for (const [label, entry] of this.#entries) {
       if (current.has(label)) continue
-      this.#entries.delete(label)
-      for (const endpoint of entry.endpoints.values()) endpoint.counters.retiredAt = now
+      entry.direct.clear()
+      for (const [key, endpoint] of entry.endpoints) {
+        endpoint.counters.retiredAt ??= now
+        if (endpoint.open === 0) entry.endpoints.delete(key)
+      }
+      if (entry.destination.open === 0 && entry.endpoints.size === 0) this.#entries.delete(label)
     }
   }
 }

@@ -69,8 +69,12 @@ const HANDLE_METHODS = [
   ...['reset', 'close'],
 ]
 
+type Binding = Readonly<Record<string, unknown>>
+
 /** The internals, or a sentence that says what this Node.js does not have. */
-export function loadInternals(): Internals | string {
+export function loadInternals(
+  binding: (name: string) => Binding = processBinding,
+): Internals | string {
   try {
     return readInternals(binding('tcp_wrap'), binding('stream_wrap'))
   } catch (error) {
@@ -89,14 +93,12 @@ export function errnoName(status: number): string {
   return status < 0 ? getSystemErrorName(status) : 'UNKNOWN'
 }
 
-type Binding = Readonly<Record<string, unknown>>
-
 function readInternals(tcp: Binding, stream: Binding): Internals {
   const Tcp = constructorOf<TcpHandle>(tcp, 'TCP')
   const Connect = constructorOf<Request>(tcp, 'TCPConnectWrap')
   const Write = constructorOf<Request>(stream, 'WriteWrap')
   const Shutdown = constructorOf<Request>(stream, 'ShutdownWrap')
-  const kinds = tcp['constants'] as Readonly<Record<string, unknown>>
+  const kinds = objectOf(tcp, 'constants')
   const socketKind = numberOf(kinds, 'SOCKET')
   const serverKind = numberOf(kinds, 'SERVER')
   const state = stream['streamBaseState']
@@ -117,7 +119,7 @@ function readInternals(tcp: Binding, stream: Binding): Internals {
   }
 }
 
-function binding(name: string): Binding {
+function processBinding(name: string): Binding {
   const host = process as unknown as { binding?: (name: string) => Binding }
   if (typeof host.binding !== 'function') throw new Error('process.binding is gone')
   return host.binding(name)
@@ -127,6 +129,12 @@ function constructorOf<T>(from: Binding, name: string): Constructor<T> {
   const found = from[name]
   if (typeof found !== 'function') throw new Error(`${name} is not a constructor`)
   return found as Constructor<T>
+}
+
+function objectOf(from: Binding, name: string): Binding {
+  const found = from[name]
+  if (typeof found !== 'object' || found === null) throw new Error(`${name} is not an object`)
+  return found as Binding
 }
 
 function numberOf(from: Binding, name: string): number {

@@ -3,7 +3,7 @@
 // Decided once at start and said in the log. Nothing else knows that there are two.
 
 import type { Sockets } from './connection.ts'
-import { loadInternals } from './node-internals.ts'
+import { type Internals, loadInternals } from './node-internals.ts'
 import { RawSockets } from './raw-sockets.ts'
 import { StreamSockets } from './stream-sockets.ts'
 
@@ -14,9 +14,12 @@ export interface SocketChoice {
 }
 
 /** `auto` prefers handles; `streams` never touches the internals. */
-export function chooseSockets(wanted: 'auto' | 'streams'): SocketChoice {
+export function chooseSockets(
+  wanted: 'auto' | 'streams',
+  load: () => Internals | string = loadInternals,
+): SocketChoice {
   if (wanted === 'streams') return { sockets: new StreamSockets(), reason: 'configured' }
-  const internals = loadInternals()
+  const internals = load()
   return typeof internals === 'string'
     ? { sockets: new StreamSockets(), reason: internals }
     : { sockets: new RawSockets(internals), reason: '' }

@@ -200,8 +200,9 @@ for (let seed = 1; seed <= 40; seed += 1) {
       () => draw(open)?.arriveEnd(),
       () => draw(open.filter(({ ended, closed }) => ended && closed === ''))?.finish(),
       () => draw(open)?.fail('ECONNRESET'),
-      () => f.clock.advance(random() * 1500),
-      () => random() < 0.1 && f.clock.advance(IDLE_TIMEOUT),
+      () => {
+        f.clock.advance(random() < 0.05 ? IDLE_TIMEOUT : random() * 1500)
+      },
     ]
     for (let step = 0; step < 400; step += 1) {
       draw(steps)?.()

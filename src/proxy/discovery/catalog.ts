@@ -102,6 +102,7 @@ export class Catalog {
       const alone = direct.get(key) ?? directTo(destination, endpoint)
       alone.connectTimeout = destination.connectTimeout
       alone.idleTimeout = destination.idleTimeout
+      alone.maxConnections = destination.maxConnections
       direct.set(key, alone)
     }
   }

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'endpoint-refused'
   | 'endpoint-timeout'
   | 'endpoint-unreachable'
+  | 'endpoint-reset'
   | 'connect-failed'
   | 'no-endpoints'
   | 'service-unknown'
@@ -53,6 +54,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     source: 'upstream',
     retriable: true,
     title: 'no route leads to the endpoint',
+  },
+  'endpoint-reset': {
+    proxyStatus: 'connection_terminated',
+    source: 'upstream',
+    retriable: true,
+    title:
+      'the endpoint reset the connection before a byte went either way, as one without its application does',
   },
   'connect-failed': {
     proxyStatus: 'destination_unavailable',

@@ -45,8 +45,9 @@ export class Catalog {
     const byAddress = new Map<string, Destination>()
     const byName = new Map<string, Destination>()
     const directs: [string, Destination][] = []
+    const slicesOf = groupByService(resources.endpointSlices)
     for (const service of resources.services) {
-      const slices = resources.endpointSlices.filter((slice) => belongs(slice, service))
+      const slices = slicesOf.get(`${service.name}.${service.namespace}`) ?? []
       for (const port of service.ports) {
         const policy = policyFor(resources.trafficPolicies, service, port)
         const label = `${service.name}.${service.namespace}:${port.port}`
@@ -151,8 +152,15 @@ export class Catalog {
   }
 }
 
-function belongs(slice: EndpointSlice, service: Service): boolean {
-  return slice.namespace === service.namespace && slice.service === service.name
+function groupByService(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
+  const groups = new Map<string, EndpointSlice[]>()
+  for (const slice of slices) {
+    const key = `${slice.service}.${slice.namespace}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [slice])
+    else group.push(slice)
+  }
+  return groups
 }
 
 /** The policy for just this port, else the one for the whole Service. */

@@ -5,12 +5,16 @@
 // relay never holds more than the one chunk that the kernel refused, whatever the sender does. Who is connected to
 // whom, and what is written about it, is left to the owner.
 
-import { type Connection, FAILED, PENDING, type Receiver } from './connection.ts'
+import { type Connection, FAILED, NO_RECEIVER, PENDING, type Receiver } from './connection.ts'
 import type { Ticker } from './ticker.ts'
 
-/** How a relay ended: both directions in order, or broken at one side with an errno's name. */
+/**
+ * How a relay ended: both directions in order; broken at one side, with an errno's name; or `unused`: upstream broke
+ * before a byte went either way, so that downstream was left as it is and may be joined to another.
+ */
 export type RelayEnd =
   | { readonly kind: 'finished' }
+  | { readonly kind: 'unused'; readonly code: string }
   | { readonly kind: 'broken'; readonly side: 'downstream' | 'upstream'; readonly code: string }
 
 /** Bytes that are counted over all relays of one destination, besides the relay's own count. */
@@ -37,6 +41,7 @@ export class Relay implements Receiver {
   readonly #counters: ByteCounters
   readonly #ticker: Ticker
   readonly #owner: RelayOwner
+  #downstreamEnded = false
   #directionsDone = 0
   #ended = false
 
@@ -55,11 +60,16 @@ export class Relay implements Receiver {
     this.lastActive = ticker.now
   }
 
+  /** Listens to upstream; downstream is read from `release` on. */
   start(): void {
     this.downstream.receiver = this
     this.upstream.receiver = this
-    this.downstream.readStart()
     this.upstream.readStart()
+  }
+
+  /** Begins to read downstream. Once. */
+  release(): void {
+    if (!this.#ended) this.downstream.readStart()
   }
 
   onData(from: Connection, chunk: Uint8Array): void {
@@ -85,6 +95,7 @@ export class Relay implements Receiver {
 
   onEnd(from: Connection): void {
     this.lastActive = this.#ticker.now
+    if (from === this.downstream) this.#downstreamEnded = true
     this.#other(from).end()
   }
 
@@ -94,7 +105,11 @@ export class Relay implements Receiver {
   }
 
   onError(at: Connection, code: string): void {
-    this.#end({ kind: 'broken', side: at === this.downstream ? 'downstream' : 'upstream', code })
+    const side = at === this.downstream ? 'downstream' : 'upstream'
+    const unused = this.received === 0 && this.sent === 0 && !this.#downstreamEnded
+    this.#end(
+      side === 'upstream' && unused ? { kind: 'unused', code } : { kind: 'broken', side, code },
+    )
   }
 
   /** Ends it now, with a reset to both sides, and without telling the owner. */
@@ -120,6 +135,10 @@ export class Relay implements Receiver {
     if (end.kind === 'finished') {
       this.downstream.close()
       this.upstream.close()
+    } else if (end.kind === 'unused') {
+      this.downstream.readStop()
+      this.downstream.receiver = NO_RECEIVER
+      this.upstream.reset()
     } else {
       this.downstream.reset()
       this.upstream.reset()

@@ -82,6 +82,7 @@ class StreamListener implements Listener {
 class StreamDial implements Dial {
   readonly #socket: Socket
   #dialer: Dialer | undefined
+  #bound = false
 
   constructor(address: SocketAddress, dialer: Dialer, options: SocketOptions) {
     this.#dialer = dialer
@@ -94,6 +95,9 @@ class StreamDial implements Dial {
       keepAliveInitialDelay: options.keepAlive,
     })
     this.#socket.pause()
+    process.nextTick(() => {
+      this.#bound = true
+    })
     const failed = (error: Error): void => {
       this.#take()?.onConnectFailed(codeOf(error))
     }
@@ -104,8 +108,9 @@ class StreamDial implements Dial {
     })
   }
 
+  /** Node binds the socket a tick later, and a question before that would leave it without an answer for good. */
   get local(): SocketAddress | undefined {
-    return toAddress(this.#socket.localAddress, this.#socket.localPort)
+    return this.#bound ? toAddress(this.#socket.localAddress, this.#socket.localPort) : undefined
   }
 
   cancel(): void {
@@ -123,6 +128,7 @@ class StreamConnection implements Connection {
   receiver: Receiver = NO_RECEIVER
   readonly #socket: Socket
   #closed = false
+  #failure = ''
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -136,7 +142,8 @@ class StreamConnection implements Connection {
       this.receiver.onDrain(this)
     })
     socket.on('error', (error) => {
-      this.receiver.onError(this, codeOf(error))
+      this.#failure = codeOf(error)
+      this.receiver.onError(this, this.#failure)
     })
     socket.pause()
   }
@@ -154,7 +161,14 @@ class StreamConnection implements Connection {
   }
 
   readStart(): void {
-    if (!this.#closed) this.#socket.resume()
+    if (this.#closed) return
+    this.#socket.resume()
+    // It broke while nobody was told.
+    const failure = this.#failure
+    if (failure !== '')
+      setImmediate(() => {
+        this.receiver.onError(this, failure)
+      })
   }
 
   readStop(): void {

@@ -20,7 +20,7 @@ export class Endpoint {
   weight: number
   /** Connections that are open or being opened. */
   open = 0
-  /** Connect failures in a row. */
+  /** Connects in vain since it last sent something. */
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
   avoidUntil = 0
@@ -32,7 +32,8 @@ export class Endpoint {
     this.counters = counters
   }
 
-  connectSucceeded(): void {
+  /** It has sent a byte: it works. */
+  proved(): void {
     this.failures = 0
     this.avoidUntil = 0
   }

@@ -7,6 +7,7 @@
 
 import type { SocketAddress } from '../../lib/address.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Millis } from '../../lib/duration.ts'
 import { type ErrorCode, type ErrorContext, MeshError } from '../../lib/errors.ts'
 import type { Connection, Dial, Dialer } from '../net/connection.ts'
 import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
@@ -16,6 +17,12 @@ import type { Endpoint } from '../stack/endpoint.ts'
 
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MAX_CONNECT_TIMEOUTS = 5
+
+/**
+ * The bytes of the client wait so long, if the endpoint failed last: a sidecar accepts for an application that is not
+ * there and resets in the next moment, and only a connection that carried nothing may go elsewhere.
+ */
+const PROBATION: Millis = 20
 
 const CONNECT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ECONNREFUSED: 'endpoint-refused',
@@ -104,10 +111,8 @@ export class Session implements Choice, Dialer, RelayOwner {
     endpoint.open += 1
     const dial = this.#host.connect(endpoint.address, this)
     this.#dial = dial
-    if (dial.local !== undefined) {
-      this.#upstream = pathOf(dial.local, endpoint.address)
-      this.#host.connecting(this, this.#upstream)
-    }
+    // Streams know their own address a tick later; a connection that comes back to us takes longer.
+    if (!this.#register(dial, endpoint)) process.nextTick(() => this.#register(dial, endpoint))
     this.#timer = this.#host.clock.after(this.destination.connectTimeout, () => {
       // Timers come before the sockets in a turn of the event loop: after a stall, an answer that has long arrived
       // must not lose against the timer that ran out while nobody looked.
@@ -123,16 +128,60 @@ export class Session implements Choice, Dialer, RelayOwner {
       upstream.reset()
       return
     }
-    endpoint.connectSucceeded()
     endpoint.counters.opened += 1
     this.relay = new Relay(this.downstream, upstream, endpoint.counters, this.#host.ticker, this)
-    this.relay.start()
+    const { relay } = this
+    relay.start()
+    if (endpoint.failures === 0) {
+      relay.release()
+    } else {
+      this.#timer = this.#host.clock.after(PROBATION, () => {
+        relay.release()
+      })
+    }
   }
 
   onConnectFailed(code: string): void {
     const endpoint = this.#dialDone()
     if (endpoint === undefined) return
-    const reason = CONNECT_ERRORS[code] ?? 'connect-failed'
+    this.#tryAnother(endpoint, CONNECT_ERRORS[code] ?? 'connect-failed', code)
+  }
+
+  onRelayEnd(end: RelayEnd): void {
+    this.judge()
+    if (end.kind === 'finished') {
+      this.#close(undefined)
+    } else if (end.kind === 'broken') {
+      this.#close(new MeshError(`${end.side}-reset`, { errno: end.code }))
+    } else if (this.endpoint !== undefined) {
+      this.#timer?.cancel()
+      this.relay = undefined
+      this.endpoint.counters.closed += 1
+      this.#tryAnother(this.endpoint, 'endpoint-reset', end.code)
+    }
+  }
+
+  /** An endpoint that has sent something is one that works. */
+  judge(): void {
+    if (this.relay !== undefined && this.relay.sent > 0) this.endpoint?.proved()
+  }
+
+  /** Ends it with a reset to both sides. */
+  abort(code: ErrorCode): void {
+    this.#timer?.cancel()
+    this.#dial?.cancel()
+    this.relay?.abort()
+    this.#fail(code)
+  }
+
+  #register(dial: Dial, endpoint: Endpoint): boolean {
+    if (this.#dial !== dial || dial.local === undefined) return false
+    this.#upstream = pathOf(dial.local, endpoint.address)
+    this.#host.connecting(this, this.#upstream)
+    return true
+  }
+
+  #tryAnother(endpoint: Endpoint, reason: ErrorCode, code: string): void {
     this.#host.disconnected(this.#upstream)
     endpoint.open -= 1
     this.endpoint = undefined
@@ -147,19 +196,6 @@ export class Session implements Choice, Dialer, RelayOwner {
     }
     endpoint.connectFailed(this.#host.clock.now())
     this.attempt()
-  }
-
-  onRelayEnd(end: RelayEnd): void {
-    if (end.kind === 'finished') this.#close(undefined)
-    else this.#close(new MeshError(`${end.side}-reset`, { errno: end.code }))
-  }
-
-  /** Ends it with a reset to both sides. */
-  abort(code: ErrorCode): void {
-    this.#timer?.cancel()
-    this.#dial?.cancel()
-    this.relay?.abort()
-    this.#fail(code)
   }
 
   #choose(): Endpoint | undefined {
@@ -192,6 +228,7 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   #close(error: MeshError | undefined): void {
     const { endpoint } = this
+    this.#timer?.cancel()
     this.#host.disconnected(this.#upstream)
     if (endpoint !== undefined) {
       endpoint.open -= 1

@@ -194,6 +194,7 @@ export class Sessions implements SessionHost {
     for (const session of this.#open) {
       const { relay, destination } = session
       if (relay === undefined) continue
+      session.judge()
       const idle = now - relay.lastActive
       if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
         session.abort('idle-timeout')

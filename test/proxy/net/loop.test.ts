@@ -23,7 +23,7 @@ for (const kind of ['auto', 'streams'] as const) {
       const acceptor = {
         onAccept: (connection: Parameters<Sessions['start']>[0]) => {
           accepted += 1
-          sessions.start(connection, destination)
+          sessions.start(connection, destination, connection.local())
         },
         onAcceptFailed: () => undefined,
       }

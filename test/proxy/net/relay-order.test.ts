@@ -23,6 +23,7 @@ class Fixture {
     const owner = { onRelayEnd: (end: RelayEnd) => this.ends.push(end) }
     this.relay = new Relay(this.client, this.server, this.counters, ticker, owner)
     this.relay.start()
+    this.relay.release()
   }
 }
 

@@ -37,6 +37,7 @@ async function relayTo(t: Test, sockets: Sockets, target: number): Promise<Fixtu
           const relay = new Relay(downstream, upstream, { received: 0, sent: 0 }, ticker, owner)
           relays.push(relay)
           relay.start()
+          relay.release()
         },
         onConnectFailed() {
           downstream.reset()

@@ -32,6 +32,8 @@ export interface Service extends Resource {
   readonly clusterIPs: readonly string[]
   /** TCP ports; others are left out. */
   readonly ports: readonly ServicePort[]
+  /** `sessionAffinity: ClientIP`: connections of one client address go to one endpoint. */
+  readonly clientIpAffinity: boolean
 }
 
 export interface EndpointSliceEndpoint {

@@ -44,6 +44,7 @@ const SPEC = [
 ]
 const PORT = ['name', 'port', 'protocol', 'targetPort', 'nodePort', 'appProtocol']
 export const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const
+const AFFINITIES = ['None', 'ClientIP'] as const
 const HEADLESS = 'None'
 
 interface AnyPort extends ServicePort {
@@ -70,6 +71,14 @@ export function readService(
     origin,
     clusterIPs: readClusterIPs(spec.get('clusterIP'), spec.get('clusterIPs'), specPath, problems),
     ports: readPorts(spec.get('ports'), join(specPath, 'ports'), problems),
+    clientIpAffinity:
+      readChoice(
+        spec.get('sessionAffinity'),
+        join(specPath, 'sessionAffinity'),
+        problems,
+        AFFINITIES,
+        'None',
+      ) === 'ClientIP',
   }
 }
 

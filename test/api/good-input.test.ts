@@ -94,6 +94,7 @@ t.test('manifests: what kubectl prints', async (t) => {
           { name: 'http', port: 9080, appProtocol: 'http' },
           { name: 'dns-tcp', port: 53, appProtocol: '' },
         ],
+        clientIpAffinity: true,
       },
     ],
     endpointSlices: [

@@ -52,7 +52,7 @@ export class Catalog {
         const policy = policyFor(resources.trafficPolicies, service, port)
         const label = `${service.name}.${service.namespace}:${port.port}`
         const entry = this.#entry(label)
-        this.#apply(entry, slices, port, policy, now)
+        this.#apply(entry, slices, service, port, policy, now)
         byName.set(label, entry.destination)
         for (const ip of service.clusterIPs) {
           byAddress.set(formatAddress(ip, port.port), entry.destination)
@@ -83,6 +83,7 @@ export class Catalog {
   #apply(
     entry: ServiceEntry,
     slices: readonly EndpointSlice[],
+    service: Service,
     port: ServicePort,
     policy: TrafficPolicy | undefined,
     now: number,
@@ -98,7 +99,8 @@ export class Catalog {
     destination.connectTimeout = policy?.timeouts.connect ?? DEFAULT_TIMEOUTS.connect
     destination.idleTimeout = policy?.timeouts.idle ?? DEFAULT_TIMEOUTS.idle
     destination.maxConnections = policy?.maxConnections ?? Number.POSITIVE_INFINITY
-    const balancer = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
+    const wanted = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
+    const balancer = { ...wanted, sourceIp: wanted.sourceIp || service.clientIpAffinity }
     destination.picker = makePicker(balancer, [...ready.values()], this.#random)
     for (const [key, endpoint] of ready) {
       const alone = direct.get(key) ?? directTo(destination, endpoint)

@@ -19,7 +19,11 @@ const META = { namespace: 'default', origin: { file: 'mesh.yaml', document: 1 } 
 
 function service(change: Partial<Service> = {}): Service {
   const ports = [{ name: 'web', port: 80, appProtocol: '' }]
-  return { kind: 'Service', name: 'shop', ...META, clusterIPs: ['10.96.0.1'], ports, ...change }
+  return {
+    ...{ kind: 'Service', name: 'shop', ...META, clusterIPs: ['10.96.0.1'], ports },
+    clientIpAffinity: false,
+    ...change,
+  }
 }
 
 /** Ready endpoints at these addresses, port `web` at 8080. */
@@ -257,3 +261,20 @@ t.test('catalog: an empty state leaves nothing', async (t) => {
   t.same([...world.catalog.table.services()], [])
   t.ok([...world.counters.all()].every(({ retiredAt }) => retiredAt === 1))
 })
+
+t.test(
+  'catalog: a Service with sessionAffinity ClientIP has source affinity, with and without a policy',
+  async (t) => {
+    const world = new World()
+    const resources = {
+      services: [service({ clientIpAffinity: true })],
+      endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])],
+    }
+    world.update(resources)
+    t.ok(world.named('shop.default').picker instanceof SourceAffinity)
+    world.update({ ...resources, trafficPolicies: [policy()] })
+    t.ok(world.named('shop.default').picker instanceof SourceAffinity)
+    world.update({ ...resources, services: [service()] })
+    t.notOk(world.named('shop.default').picker instanceof SourceAffinity)
+  },
+)

@@ -82,6 +82,7 @@ class StreamListener implements Listener {
 class StreamDial implements Dial {
   readonly #socket: Socket
   #dialer: Dialer | undefined
+  #underWay = false
 
   constructor(address: SocketAddress, dialer: Dialer, options: SocketOptions) {
     this.#dialer = dialer
@@ -94,6 +95,11 @@ class StreamDial implements Dial {
       keepAliveInitialDelay: options.keepAlive,
     })
     this.#socket.pause()
+    // `net` asks the kernel in the next tick, which it has set before this one. Asking for the address earlier would
+    // make it remember that there is none.
+    process.nextTick(() => {
+      this.#underWay = true
+    })
     const failed = (error: Error): void => {
       this.#take()?.onConnectFailed(codeOf(error))
     }
@@ -105,7 +111,7 @@ class StreamDial implements Dial {
   }
 
   get local(): SocketAddress | undefined {
-    return toAddress(this.#socket.localAddress, this.#socket.localPort)
+    return this.#underWay ? toAddress(this.#socket.localAddress, this.#socket.localPort) : undefined
   }
 
   cancel(): void {
@@ -168,9 +174,11 @@ class StreamConnection implements Connection {
 
   end(): void {
     if (this.#closed) return
-    this.#socket.end(() => {
+    // Not `end`'s own callback, which is called for failures too.
+    this.#socket.once('finish', () => {
       this.receiver.onFinished(this)
     })
+    this.#socket.end()
   }
 
   rest(): void {

@@ -89,8 +89,12 @@ export class Session implements Choice, Dialer, RelayOwner {
       this.onConnectFailed('ETIMEDOUT')
     })
     this.#dial = this.#sessions.connect(endpoint.address, this)
-    this.local = this.#dial.local
-    this.#sessions.connecting(this)
+    this.#noteLocal()
+    if (this.local === undefined) {
+      process.nextTick(() => {
+        this.#noteLocal()
+      })
+    }
   }
 
   onConnected(upstream: Connection): void {
@@ -137,10 +141,17 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   /** Ends it with a reset to both sides. */
   abort(code: ErrorCode): void {
-    this.#timer?.cancel()
     this.#dial?.cancel()
+    this.#dialDone()
     this.relay?.abort()
     this.#fail(code)
+  }
+
+  /** Our own address must be known before our own listener is told of the connection, or a loop goes unseen. */
+  #noteLocal(): void {
+    if (this.#dial === undefined) return
+    this.local = this.#dial.local
+    this.#sessions.connecting(this)
   }
 
   #fail(code: ErrorCode, context: ErrorContext = {}): void {

@@ -1,7 +1,8 @@
 // `underpass proxy`: the data plane of one pod, from its configuration to its end.
 //
-// SIGTERM and SIGINT drain: nothing new is accepted, open connections may go on for the grace; a second signal ends
-// the process at once. Exit status 0 after a drain, 2 when configuration or manifests were refused, 1 for a defect.
+// SIGTERM, SIGINT and the admin port's /quit drain: nothing new is accepted, open connections may go on for the grace.
+// A second signal ends the process at once; the one that follows a /quit, as after a preStop hook, is the first. Exit
+// status 0 after a drain, 2 when configuration or manifests were refused, 1 for a defect.
 
 import type { Command } from 'commander'
 import { systemClock } from '../lib/clock.ts'
@@ -36,7 +37,7 @@ async function run(settings: Settings): Promise<void> {
   const log = openLog(settings.logLevel)
   let stopping = false
   const stop = (): void => {
-    if (stopping) process.exit(1)
+    if (stopping) return
     stopping = true
     sidecar.stop().then(
       () => process.exit(0),
@@ -46,8 +47,14 @@ async function run(settings: Settings): Promise<void> {
     )
   }
   const sidecar = new Sidecar(settings, systemClock, systemRandom, log, stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  let signalled = false
+  const onSignal = (): void => {
+    if (signalled) process.exit(1)
+    signalled = true
+    stop()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
   process.on('uncaughtException', (error) => {
     crash(log, error)
   })

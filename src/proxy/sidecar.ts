@@ -93,7 +93,8 @@ export class Sidecar implements AdminSubject {
   }
 
   quit(): void {
-    this.#onQuit()
+    // The answer to who asked goes first.
+    setImmediate(this.#onQuit)
   }
 
   /** Drains, waits for open connections up to the grace, and lets go of everything. */

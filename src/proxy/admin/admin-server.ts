@@ -1,23 +1,29 @@
 // The admin port: is it alive, is it ready, what does it know, what did it count; drain and quit.
 //
-// Loopback only, and only for those who mean it: a Host header that is not loopback is refused, so that a web page
-// cannot reach it by a name that resolves to loopback. Node's own server is right here: a request a second, and its
+// Loopback only, and only for those who mean it: a Host header that is not loopback is refused, and so is a request
+// with an Origin, so that no web page can reach it, be it by a name that resolves to loopback. Node's own server is right here: a request a second, and its
 // limits are known. The metrics port serves the harmless half of it to the outside.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { SocketAddress } from '../../lib/address.ts'
+import type { Millis } from '../../lib/duration.ts'
 
 export interface Answer {
   readonly status: number
   readonly type: string
   readonly body: string
+  /** The methods that a path has, for 405 (RFC 9110 section 15.5.6). */
+  readonly allow?: string
 }
 
 /** By `METHOD /path`; the query is handed over. */
 export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/
+
+/** Whoever is slower than this with a request, or with taking its answer, is let go. */
+const PATIENCE: Millis = 5000
 
 export function text(body: string, status = 200): Answer {
   return { status, type: 'text/plain; charset=utf-8', body: `${body}\n` }
@@ -33,16 +39,24 @@ export class AdminServer {
   readonly #anyHost: boolean
 
   /** `anyHost` for a port that is meant for others: Kubernetes' probes and Prometheus come by address or name. */
-  constructor(routes: Routes, anyHost = false) {
+  constructor(routes: Routes, anyHost = false, patience: Millis = PATIENCE) {
     this.#routes = routes
     this.#anyHost = anyHost
     this.#server = createServer(
-      { maxHeaderSize: 8192, requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 5000 },
+      {
+        maxHeaderSize: 8192,
+        requestTimeout: patience,
+        headersTimeout: patience,
+        keepAliveTimeout: patience,
+        // Node looks for slow ones every 30 s unless told, which is longer than a probe's patience.
+        connectionsCheckingInterval: patience / 5,
+      },
       (request, response) => {
         void this.#answer(request, response)
       },
     )
     this.#server.maxConnections = 64
+    this.#server.setTimeout(2 * patience)
   }
 
   /** Rejects with an errno error if the address cannot be bound. */
@@ -65,12 +79,13 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume()
-    const { status, type, body } = await this.#find(request)
+    const { status, type, body, allow } = await this.#find(request)
     response.writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
+      ...(allow === undefined ? {} : { allow }),
     })
     response.end(request.method === 'HEAD' ? undefined : body)
   }
@@ -79,6 +94,7 @@ export class AdminServer {
     if (!this.#anyHost && !LOOPBACK_HOST.test(request.headers.host ?? '')) {
       return text('this port answers to loopback addresses only', 421)
     }
+    if (request.headers.origin !== undefined) return text('this port is not for web pages', 403)
     const [path = '', query = ''] = (request.url ?? '').split('?')
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const route = this.#routes[`${method} ${path}`]
@@ -89,10 +105,15 @@ export class AdminServer {
         return text(error instanceof Error ? error.message : String(error), 500)
       }
     }
+    return this.#noRoute(path)
+  }
+
+  #noRoute(path: string): Answer {
     const known = Object.keys(this.#routes)
-    const methods = known.filter((name) => name.endsWith(` ${path}`))
-    return methods.length > 0
-      ? text(`use ${methods.join(' or ')}`, 405)
-      : text(`not found; there is:\n${known.join('\n')}`, 404)
+    const fitting = known.filter((name) => name.endsWith(` ${path}`))
+    if (fitting.length === 0) return text(`not found; there is:\n${known.join('\n')}`, 404)
+    const methods = fitting.map((name) => name.slice(0, name.indexOf(' ')))
+    const allow = methods.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name])).join(', ')
+    return { ...text(`use ${fitting.join(' or ')}`, 405), allow }
   }
 }

@@ -56,7 +56,7 @@ export interface SocketOptions {
 
 /** A connect attempt that can still be given up. */
 export interface Dial {
-  /** Our own address, known as soon as the attempt is under way. */
+  /** Our own address, known as soon as the attempt is under way: at once, or after `process.nextTick`. */
   readonly local: SocketAddress | undefined
   /** Gives it up; the outcome is not told any more. */
   cancel(): void

@@ -82,7 +82,7 @@ class StreamListener implements Listener {
 class StreamDial implements Dial {
   readonly #socket: Socket
   #dialer: Dialer | undefined
-  #bound = false
+  #underWay = false
 
   constructor(address: SocketAddress, dialer: Dialer, options: SocketOptions) {
     this.#dialer = dialer
@@ -95,8 +95,10 @@ class StreamDial implements Dial {
       keepAliveInitialDelay: options.keepAlive,
     })
     this.#socket.pause()
+    // `net` asks the kernel in the next tick, which it has set before this one. Asking for the address earlier would
+    // make it remember that there is none.
     process.nextTick(() => {
-      this.#bound = true
+      this.#underWay = true
     })
     const failed = (error: Error): void => {
       this.#take()?.onConnectFailed(codeOf(error))
@@ -108,9 +110,8 @@ class StreamDial implements Dial {
     })
   }
 
-  /** Node binds the socket a tick later, and a question before that would leave it without an answer for good. */
   get local(): SocketAddress | undefined {
-    return this.#bound ? toAddress(this.#socket.localAddress, this.#socket.localPort) : undefined
+    return this.#underWay ? toAddress(this.#socket.localAddress, this.#socket.localPort) : undefined
   }
 
   cancel(): void {
@@ -182,9 +183,11 @@ class StreamConnection implements Connection {
 
   end(): void {
     if (this.#closed) return
-    this.#socket.end(() => {
+    // Not `end`'s own callback, which is called for failures too.
+    this.#socket.once('finish', () => {
       this.receiver.onFinished(this)
     })
+    this.#socket.end()
   }
 
   rest(): void {

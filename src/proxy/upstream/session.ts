@@ -168,8 +168,8 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   /** Ends it with a reset to both sides. */
   abort(code: ErrorCode): void {
-    this.#timer?.cancel()
     this.#dial?.cancel()
+    this.#dialDone()
     this.relay?.abort()
     this.#fail(code)
   }

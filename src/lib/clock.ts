@@ -11,6 +11,11 @@ export interface Timer {
 }
 
 export interface Clock {
+  /**
+   * Runs `task` in this turn of the event loop, after the sockets have been served. Timers come before them: after a
+   * stall, whatever judges by the time must let in what has long arrived.
+   */
+  afterPoll(task: () => void): void
   /** Milliseconds since an arbitrary point, never going back. */
   now(): Millis
   /** The time of day, milliseconds since 1970. */
@@ -22,6 +27,9 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
+  afterPoll(task) {
+    setImmediate(task)
+  },
   now: () => performance.now(),
   wall: () => Date.now(),
   after(delay, task) {

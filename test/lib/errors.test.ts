@@ -35,7 +35,13 @@ t.test('errors: only what failed before a byte moved may be tried elsewhere', as
   const retriable = Object.entries(ERRORS).filter(([, kind]) => kind.retriable)
   t.same(
     retriable.map(([code]) => code),
-    ['endpoint-refused', 'endpoint-timeout', 'endpoint-unreachable', 'connect-failed'],
+    [
+      'endpoint-refused',
+      'endpoint-timeout',
+      'endpoint-unreachable',
+      'endpoint-reset',
+      'connect-failed',
+    ],
   )
 })
 

@@ -31,6 +31,11 @@ export class FakeClock implements Clock {
     return this.#wallAtStart + this.#now
   }
 
+  /** At once: nothing can have arrived meanwhile. */
+  afterPoll(task: () => void): void {
+    task()
+  }
+
   after(delay: Millis, task: () => void): Timer {
     return this.#set({ due: this.#now + Math.max(0, delay), period: undefined, task })
   }

@@ -41,7 +41,7 @@ export class Relay implements Receiver {
   readonly #counters: ByteCounters
   readonly #ticker: Ticker
   readonly #owner: RelayOwner
-  #downstreamEnded = false
+  #anyEnded = false
   #directionsDone = 0
   #ended = false
 
@@ -95,7 +95,7 @@ export class Relay implements Receiver {
 
   onEnd(from: Connection): void {
     this.lastActive = this.#ticker.now
-    if (from === this.downstream) this.#downstreamEnded = true
+    this.#anyEnded = true
     this.#other(from).end()
   }
 
@@ -106,7 +106,7 @@ export class Relay implements Receiver {
 
   onError(at: Connection, code: string): void {
     const side = at === this.downstream ? 'downstream' : 'upstream'
-    const unused = this.received === 0 && this.sent === 0 && !this.#downstreamEnded
+    const unused = this.received === 0 && this.sent === 0 && !this.#anyEnded
     this.#end(
       side === 'upstream' && unused ? { kind: 'unused', code } : { kind: 'broken', side, code },
     )

@@ -16,9 +16,10 @@ export class Ticker {
     this.now = clock.now()
     this.#timer = clock.every(TICK, () => {
       this.now = clock.now()
-      // Timers come before the sockets in a turn of the event loop: after a stall, what arrived meanwhile is read
-      // and stamped before anybody is called idle.
-      setImmediate(onTick, this.now)
+      // What arrived during a stall is read and stamped before anybody is called idle.
+      clock.afterPoll(() => {
+        onTick(this.now)
+      })
     })
   }
 

@@ -114,9 +114,8 @@ export class Session implements Choice, Dialer, RelayOwner {
     // Streams know their own address a tick later; a connection that comes back to us takes longer.
     if (!this.#register(dial, endpoint)) process.nextTick(() => this.#register(dial, endpoint))
     this.#timer = this.#host.clock.after(this.destination.connectTimeout, () => {
-      // Timers come before the sockets in a turn of the event loop: after a stall, an answer that has long arrived
-      // must not lose against the timer that ran out while nobody looked.
-      setImmediate(() => {
+      // An answer that has long arrived must not lose against a timer that ran out in a stall.
+      this.#host.clock.afterPoll(() => {
         if (this.#dial === dial) this.#timeOut(dial)
       })
     })
@@ -186,7 +185,6 @@ export class Session implements Choice, Dialer, RelayOwner {
     endpoint.open -= 1
     this.endpoint = undefined
     this.tried.push(endpoint)
-    if (reason === 'endpoint-timeout') this.#silent.push(endpoint)
     this.#lastFailure = reason
     this.#host.connectFailed(this, endpoint, reason, code)
     // What this machine lacks (ports, descriptors) it lacks for every endpoint.
@@ -211,6 +209,7 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   #timeOut(dial: Dial): void {
     dial.cancel()
+    if (this.endpoint !== undefined) this.#silent.push(this.endpoint)
     this.onConnectFailed('ETIMEDOUT')
   }
 

@@ -35,7 +35,7 @@ t.test('session: each endpoint is tried once, and the last failure is the reason
   t.equal(client.closed, 'reset')
   t.same(f.errors, { 'endpoint-refused': 1 })
   t.equal(f.events('connect-failed').length, 3)
-  t.match(f.events('closed'), [{ error: 'endpoint-refused', tried: 3 }])
+  t.match(f.events('closed'), [{ error: 'endpoint-refused', attempts: 3 }])
   t.same([f.sessions.size, destination.open], [0, 0])
   t.ok(destination.picker.endpoints.every(({ open }) => open === 0))
 })
@@ -134,7 +134,14 @@ t.test(
     })
     t.same(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
     f.arrive(destination)
-    f.sockets.last.succeed()
+    const server = f.sockets.last.succeed()
+    t.equal(
+      endpoint?.failures,
+      8,
+      'to accept is not enough: a sidecar accepts for a dead application',
+    )
+    server.arrive('hello')
+    f.clock.advance(1000)
     t.equal(endpoint?.failures, 0)
     t.ok((endpoint?.avoidUntil ?? 1) <= 0)
   },
@@ -145,6 +152,7 @@ t.test('session: a connection that breaks says at which side', async (t) => {
   const destination = f.destination(1)
   const first = f.arrive(destination)
   const firstServer = f.sockets.last.succeed()
+  firstServer.arrive('hello')
   firstServer.fail('ECONNRESET')
   t.same([first.closed, firstServer.closed], ['reset', 'reset'])
   const second = f.arrive(destination)
@@ -175,3 +183,75 @@ t.test('session: what comes after the end changes nothing', async (t) => {
   t.same(f.errors, { 'drain-timeout': 1 })
   t.equal(f.sockets.dials.length, 1, 'nothing is dialled for a client that is gone')
 })
+
+t.test('session: a reset before a byte went either way is a failed connect', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(2)
+  const client = f.arrive(destination)
+  const first = f.sockets.last.succeed()
+  first.fail('ECONNRESET')
+  t.equal(first.closed, 'reset')
+  t.equal(client.closed, '', 'the client is kept')
+  const second = f.sockets.last.succeed()
+  client.arrive('question')
+  second.arrive('answer')
+  t.same(second.calls, ['readStart', 'write question'])
+  t.match(f.events('connect-failed'), [{ error: 'endpoint-reset', errno: 'ECONNRESET' }])
+  t.same(f.errors, {})
+  const opened = [...f.counters.all()].map(({ opened, closed }) => opened - closed)
+  t.same(opened.toSorted(), [0, 1])
+})
+
+for (const what of [
+  'a byte from the client',
+  'a byte from the endpoint',
+  'an end of the client',
+  'an end of the endpoint',
+]) {
+  t.test(`session: a reset after ${what} is a reset for the client`, async (t) => {
+    const f = new Fixture(t)
+    const client = f.arrive(f.destination(2))
+    const server = f.sockets.last.succeed()
+    const from = what.endsWith('client') ? client : server
+    if (what.startsWith('a byte')) from.arrive('x')
+    else from.arriveEnd()
+    server.fail('ECONNRESET')
+    t.equal(client.closed, 'reset')
+    t.equal(f.sockets.dials.length, 1)
+    t.same(f.errors, { 'upstream-reset': 1 })
+  })
+}
+
+t.test(
+  'session: an endpoint that failed last gets no byte of the client for a moment',
+  async (t) => {
+    const f = new Fixture(t)
+    const destination = f.destination(1)
+    f.arrive(destination)
+    f.sockets.last.fail('ECONNREFUSED')
+    const client = f.arrive(destination)
+    const server = f.sockets.last.succeed()
+    t.notOk(client.reading)
+    t.ok(server.reading)
+    f.clock.advance(19)
+    t.notOk(client.reading)
+    f.clock.advance(1)
+    t.ok(client.reading)
+    client.arrive('question')
+    t.same(server.calls, ['readStart', 'write question'])
+  },
+)
+
+t.test(
+  'session: a single endpoint that does not answer is asked again, within the limit',
+  async (t) => {
+    const f = new Fixture(t)
+    f.arrive(f.destination(1))
+    f.clock.advance(CONNECT_TIMEOUT)
+    t.equal(f.sockets.dials.length, 2)
+    const server = f.sockets.last.succeed()
+    f.clock.advance(20)
+    t.equal(server.closed, '')
+    t.same(f.errors, {})
+  },
+)

@@ -136,6 +136,7 @@ t.test('sessions: a drain waits for the last connection', async (t) => {
   f.clock.advance(4999)
   await Promise.resolve()
   t.notOk(drained)
+  server.arrive('bye')
   server.fail('ECONNRESET')
   await draining
   t.equal(f.clock.timers, 1, 'the grace is not waited for any more')

@@ -10,6 +10,8 @@ import type { ConnectionCounters } from './counters.ts'
 /** An endpoint that cannot be connected to is avoided so long, and twice as long at each further failure. */
 const AVOID_BASE: Millis = 1000
 const AVOID_MAX: Millis = 60_000
+/** Long past. Not 0, which V8 keeps in another way than times, so that the first failure would change the shape. */
+const NEVER = Number.NEGATIVE_INFINITY
 
 export class Endpoint {
   readonly address: SocketAddress
@@ -23,7 +25,7 @@ export class Endpoint {
   /** Connects in vain since it last sent something. */
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
-  avoidUntil = 0
+  avoidUntil: Millis = NEVER
 
   constructor(address: SocketAddress, weight: number, counters: ConnectionCounters) {
     this.address = address
@@ -35,7 +37,7 @@ export class Endpoint {
   /** It has sent a byte: it works. */
   proved(): void {
     this.failures = 0
-    this.avoidUntil = 0
+    this.avoidUntil = NEVER
   }
 
   connectFailed(now: number): void {

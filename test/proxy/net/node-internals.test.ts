@@ -14,13 +14,18 @@ const METHODS = [
 
 /** Bindings that have everything, of which each test takes something away. */
 function whole(): { tcp_wrap: Parts; stream_wrap: Parts } {
-  class TCP {}
+  function TCP(): void {
+    // Only its prototype is looked at.
+  }
+  function Part(): void {
+    // Only that it is a function.
+  }
   for (const method of METHODS) Object.assign(TCP.prototype, { [method]: () => 0 })
   return {
-    tcp_wrap: { TCP, TCPConnectWrap: class {}, constants: { SOCKET: 0, SERVER: 1 } },
+    tcp_wrap: { TCP, TCPConnectWrap: Part, constants: { SOCKET: 0, SERVER: 1 } },
     stream_wrap: {
-      WriteWrap: class {},
-      ShutdownWrap: class {},
+      WriteWrap: Part,
+      ShutdownWrap: Part,
       streamBaseState: new Int32Array(5),
       kReadBytesOrError: 0,
       kLastWriteWasAsync: 3,
@@ -43,7 +48,7 @@ t.test('internals: a part that is missing is named', async (t) => {
       const parts = whole()
       parts[binding][part] = undefined
       const reason = load(parts)
-      t.ok(typeof reason === 'string' && reason.includes(part), `${part}: ${String(reason)}`)
+      t.match(reason, part)
     }
   }
   for (const part of ['SOCKET', 'SERVER']) {
@@ -53,7 +58,7 @@ t.test('internals: a part that is missing is named', async (t) => {
   }
   for (const method of METHODS) {
     const parts = whole()
-    const { TCP } = parts.tcp_wrap as { TCP: { prototype: Parts } }
+    const { TCP } = parts.tcp_wrap as unknown as { TCP: { prototype: Parts } }
     TCP.prototype[method] = undefined
     t.match(load(parts), method)
   }

@@ -127,7 +127,12 @@ t.test('relay: every sign of life counts against idleness', async (t) => {
   const signs: [string, () => void][] = [
     ['data up', () => client.arrive('x')],
     ['data down', () => server.arrive('x')],
-    ['drain', () => relay.onDrain(client)],
+    [
+      'drain',
+      () => {
+        relay.onDrain(client)
+      },
+    ],
     ['end', () => client.arriveEnd()],
   ]
   for (const [name, sign] of signs) {

@@ -1,0 +1,130 @@
+// Objects that the hot path touches have one shape for their whole life: a second one makes every access slower.
+//
+// Asked of V8 itself, which answers only when its own syntax is allowed.
+
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
+import t, { type Test } from 'tap'
+import { PENDING } from '../../src/proxy/net/connection.ts'
+import { loadInternals } from '../../src/proxy/net/node-internals.ts'
+import { RawConnection } from '../../src/proxy/net/raw-connection.ts'
+import { ReadBuffers } from '../../src/proxy/net/read-buffers.ts'
+import { Relay } from '../../src/proxy/net/relay.ts'
+import { Ticker } from '../../src/proxy/net/ticker.ts'
+import { ConnectionCounters } from '../../src/proxy/stack/counters.ts'
+import { Endpoint } from '../../src/proxy/stack/endpoint.ts'
+import { Session } from '../../src/proxy/upstream/session.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { FakeConnection } from '../support/fake-sockets.ts'
+import { Fixture } from './upstream/fixture.ts'
+
+setFlagsFromString('--allow-natives-syntax')
+const sameShape = runInThisContext('(one, other) => %HaveSameMap(one, other)') as (
+  one: object,
+  other: object,
+) => boolean
+
+/** Makes some, so that V8 has settled on a shape, and gives the last. */
+function settled<T>(make: () => T): T {
+  let made = make()
+  for (let turn = 0; turn < 20; turn += 1) made = make()
+  return made
+}
+
+t.test('hidden classes: the question itself tells shapes apart', async (t) => {
+  t.ok(sameShape({ a: 1 }, { a: 2 }))
+  t.notOk(sameShape({ a: 1 }, { b: 1 }))
+})
+
+t.test('hidden classes: an endpoint that fails and answers keeps its shape', async (t) => {
+  const make = (): Endpoint =>
+    new Endpoint({ ip: '10.1.0.1', port: 80 }, 1, new ConnectionCounters('outbound', 'a', 'b'))
+  const [fresh, used] = [settled(make), settled(make)]
+  used.connectFailed(1234.5678)
+  t.ok(sameShape(fresh, used), 'failed')
+  used.open += 1
+  used.weight = 7
+  used.connectSucceeded()
+  t.ok(sameShape(fresh, used), 'answered')
+})
+
+t.test('hidden classes: a relay keeps its shape from its start to its end', async (t) => {
+  const clock = new FakeClock()
+  const ticker = new Ticker(clock, () => undefined)
+  t.teardown(() => {
+    ticker.stop()
+  })
+  const make = (): [Relay, FakeConnection, FakeConnection] => {
+    const [client, server] = [new FakeConnection(), new FakeConnection()]
+    const owner = { onRelayEnd: () => undefined }
+    const relay = new Relay(client, server, { received: 0, sent: 0 }, ticker, owner)
+    relay.start()
+    return [relay, client, server]
+  }
+  const [[fresh], [used, client, server]] = [settled(make), settled(make)]
+  server.answers.push(PENDING)
+  client.arrive('x')
+  clock.advance(1000.25)
+  server.drain()
+  t.ok(sameShape(fresh, used), 'carried')
+  client.arriveEnd()
+  server.arriveEnd()
+  t.ok(sameShape(fresh, used), 'ending')
+  used.onFinished()
+  used.onFinished()
+  t.ok(sameShape(fresh, used), 'ended')
+})
+
+t.test('hidden classes: a session keeps its shape through failure, relay and end', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(2)
+  const seen: Session[] = []
+  const connect = f.sockets.connect.bind(f.sockets)
+  f.sockets.connect = (address, dialer) => {
+    if (dialer instanceof Session) seen.push(dialer)
+    return connect(address, dialer)
+  }
+  settled(() => f.arrive(destination))
+  const [fresh] = seen.slice(-1)
+  f.arrive(destination)
+  const [used] = seen.slice(-1)
+  if (fresh === undefined || used === undefined) throw new Error('nothing was dialled')
+  f.clock.advance(0.5)
+  f.sockets.last.fail('ECONNREFUSED')
+  t.ok(sameShape(fresh, used), 'failed once')
+  const server = f.sockets.last.succeed()
+  t.ok(sameShape(fresh, used), 'connected')
+  server.fail('ECONNRESET')
+  t.ok(sameShape(fresh, used), 'ended')
+})
+
+t.test('hidden classes: a raw connection keeps its shape, open and closed', async (t) => {
+  const make = rawConnections(t)
+  const [fresh, used] = [settled(make), make()]
+  used.receiver = new FakeReceiver()
+  t.ok(sameShape(fresh, used), 'taken')
+  used.close()
+  t.ok(sameShape(fresh, used), 'closed')
+})
+
+class FakeReceiver {
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+  onFinished(): void {}
+  onError(): void {}
+}
+
+/** Raw connections on sockets that are not connected, closed with the test. */
+function rawConnections(t: Test): () => RawConnection {
+  const internals = loadInternals()
+  if (typeof internals === 'string') throw new Error(internals)
+  const context = { internals, buffers: new ReadBuffers(), spareWrite: internals.newWrite() }
+  return () => {
+    const connection = new RawConnection(internals.newSocket(), context)
+    t.teardown(() => {
+      connection.close()
+    })
+    return connection
+  }
+}

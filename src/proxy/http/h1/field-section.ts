@@ -4,10 +4,11 @@
 // `#state` says which part of it is being read. Every byte is judged when it is seen, so the verdict on a message
 // does not depend on how it was cut. What the fields mean is left to the rules.
 
-import { CLASS, COLON, CR, HT, LF, SP, TEXT, TOKEN } from './characters.ts'
+import { CLASS, COLON, CR, HT, LF, SP, TOKEN } from './characters.ts'
 import { Field, fieldOf, LOOKALIKE } from './fields.ts'
 import type { Head } from './head.ts'
 import { Refusal } from './refusal.ts'
+import { runEnd, textEnd } from './runs.ts'
 
 /** Returned by scans instead of a position: all bytes are read and more are needed. */
 export const MORE = -1
@@ -83,7 +84,7 @@ export class FieldSection {
     const spans = head.spans
     const slot = head.count * 4
     if (state === NAME) {
-      while (at < stop && (CLASS[bytes[at]!]! & TOKEN) !== 0) at++
+      at = runEnd(head.view, at, stop, TOKEN)
       if (at >= stop) return this.#pause(NAME, at)
       if (bytes[at] !== COLON) return this.#refuse(nameRefusal(bytes[at]!), at)
       spans[slot + 1] = at++
@@ -96,7 +97,7 @@ export class FieldSection {
       state = VALUE
     }
     if (state === VALUE) {
-      while (at < stop && (CLASS[bytes[at]!]! & TEXT) !== 0) at++
+      at = textEnd(head.view, at, stop)
       if (at >= stop) return this.#pause(VALUE, at)
       if (bytes[at] !== CR) return this.#refuse(valueRefusal(bytes[at]!), at)
       spans[slot + 3] = trimmedEnd(bytes, spans[slot + 2]!, at)

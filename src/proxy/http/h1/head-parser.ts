@@ -97,7 +97,7 @@ export class HeadParser {
       const to = end - from > BLOCK ? from + BLOCK : end
       const before = this.#cutLength
       this.#append(bytes, from, to)
-      this.head.bytes = this.#cut
+      this.head.look(this.#cut)
       const at = this.#scan(this.#cut, before, this.#cutLength)
       if (at === REFUSED) this.refusedAt += from - before
       if (at !== MORE) return at < 0 ? at : from + at - before

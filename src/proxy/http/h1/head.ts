@@ -26,11 +26,15 @@ export const TargetForm = { origin: 0, absolute: 1, authority: 2, asterisk: 3 } 
 export type TargetForm = (typeof TargetForm)[keyof typeof TargetForm]
 
 const NOTHING: Buffer = Buffer.alloc(0)
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0))
 const FIRST_CAPACITY = 24
 const SPANS = 4
 
 export class Head {
+  /** Change it only by `look`. */
   bytes: Buffer = NOTHING
+  /** The same bytes, for reading several at once. */
+  view: DataView = NO_VIEW
   start = 0
   /** After the start line's CRLF. */
   fieldsStart = 0
@@ -79,7 +83,7 @@ export class Head {
 
   /** Begins a new head at `start` of `bytes`. */
   begin(bytes: Buffer, start: number): void {
-    this.bytes = bytes
+    this.look(bytes)
     this.start = start
     this.count = 0
     this.seen = 0
@@ -96,6 +100,13 @@ export class Head {
     this.trailersWelcome = false
   }
 
+  /** Takes its bytes from here. A read buffer that is filled again and again needs one view only. */
+  look(bytes: Buffer): void {
+    if (bytes === this.bytes) return
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
   /** Makes room for one more field than there are. */
   reserve(): void {
     if (this.count < this.kinds.length) return
@@ -110,7 +121,7 @@ export class Head {
 
   /** The same head in other bytes, `by` further on. */
   move(bytes: Buffer, by: number): void {
-    this.bytes = bytes
+    this.look(bytes)
     this.start += by
     this.fieldsStart += by
     this.end += by
@@ -134,6 +145,7 @@ export class Head {
   /** Lets go of the bytes, so that an idle connection holds on to no buffer. */
   release(): void {
     this.bytes = NOTHING
+    this.view = NO_VIEW
     this.count = 0
     this.seen = 0
   }

@@ -66,7 +66,7 @@ function judgeTarget(head: Head, percent: boolean): Refusal {
 
 /** Section 3.2.3: host and port, nothing else. */
 function judgeAuthorityForm(head: Head): Refusal {
-  const end = hostEnd(head.bytes, head.targetStart, head.targetEnd)
+  const end = hostEnd(head, head.targetStart, head.targetEnd)
   if (end < 0 || end === head.targetEnd) return Refusal.targetForm
   head.targetForm = TargetForm.authority
   head.authorityStart = head.targetStart
@@ -80,7 +80,7 @@ function judgeAbsoluteForm(head: Head, percent: boolean): Refusal {
   if (start === head.targetStart) return Refusal.targetForm
   let at = start
   while (at < head.targetEnd && !endsAuthority(head.bytes[at]!)) at++
-  if (head.bytes[at] === AT || hostEnd(head.bytes, start, at) < 0) return Refusal.targetForm
+  if (head.bytes[at] === AT || hostEnd(head, start, at) < 0) return Refusal.targetForm
   head.targetForm = TargetForm.absolute
   head.authorityStart = start
   head.authorityEnd = at
@@ -115,7 +115,7 @@ function judgeHost(head: Head): Refusal {
   const slot = head.firsts[Field.host]! * 4
   const start = head.spans[slot + 2]!
   const end = head.spans[slot + 3]!
-  if (hostEnd(head.bytes, start, end) < 0) return Refusal.hostInvalid
+  if (hostEnd(head, start, end) < 0) return Refusal.hostInvalid
   if (head.authorityStart === head.authorityEnd) {
     head.authorityStart = start
     head.authorityEnd = end
@@ -123,7 +123,7 @@ function judgeHost(head: Head): Refusal {
   }
   const port = defaultPort(head)
   // Section 3.2.2 has a proxy believe the target and replace Host; a server behind it might believe the other.
-  return sameAuthority(head.bytes, head.authorityStart, head.authorityEnd, start, end, port)
+  return sameAuthority(head, head.authorityStart, head.authorityEnd, start, end, port)
     ? Refusal.none
     : Refusal.hostMismatch
 }

@@ -1,11 +1,12 @@
 // Reads the status line (RFC 9112 section 4): version, three digits, reason. Stops and goes on at any byte, as
 // FieldSection does. Which status may answer which request is left to the rules.
 
-import { CLASS, CR, isDigit, LF, SP, TEXT, ZERO } from './characters.ts'
+import { CR, isDigit, LF, SP, ZERO } from './characters.ts'
 import { MORE, REFUSED } from './field-section.ts'
 import type { Head } from './head.ts'
 import { Refusal } from './refusal.ts'
 import { majorRefusal, versionRefusal } from './request-line.ts'
+import { textEnd } from './runs.ts'
 
 const START = 0
 const FIXED = 1
@@ -79,7 +80,7 @@ export class StatusLine {
     const bytes = head.bytes
     let at = from
     if (this.#state === REASON) {
-      while (at < stop && (CLASS[bytes[at]!]! & TEXT) !== 0) at++
+      at = textEnd(head.view, at, stop)
       if (at >= stop) return this.#pause(REASON, at)
       if (bytes[at] === LF) return this.#refuse(Refusal.bareLf, at)
       if (bytes[at] !== CR) return this.#refuse(Refusal.reasonInvalid, at)

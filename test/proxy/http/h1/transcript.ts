@@ -113,7 +113,9 @@ function readPiece(
   ended: () => void,
 ): void {
   let at = 7
+  let steps = 0
   for (;;) {
+    if (++steps > 10 * (end + 10)) throw new Error('no end of events')
     const event = reader.read(bytes, at, end)
     if (reader.position < at || reader.position > end) throw new Error('position out of bounds')
     at = reader.position

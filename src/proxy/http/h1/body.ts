@@ -60,7 +60,7 @@ export class Body {
   /** Lets go of all bytes. */
   release(): void {
     this.slice = NOTHING
-    this.#trailers?.head.release()
+    if (this.#over || !this.#inTrailers) this.#trailers?.release()
   }
 
   read(bytes: Buffer, start: number, end: number): Event {

@@ -25,8 +25,8 @@ export interface StartLine {
 const NOTHING: Buffer = Buffer.alloc(0)
 /** A cut head is copied by so much at once, because the rest of the read may be a body. */
 const BLOCK = 1024
-/** A buffer that grew over this is not kept for the next head. */
-const KEPT = 4 * 1024
+/** A buffer that grew over this is not kept for the next head: few are so large, and few of those are cut. */
+const KEPT = 16 * 1024
 
 export class HeadParser {
   readonly head: Head = new Head()
@@ -50,6 +50,13 @@ export class HeadParser {
     this.#inFields = false
     this.#cutLength = 0
     if (this.#cut.length > KEPT) this.#cut = NOTHING
+  }
+
+  /** Lets go of all bytes. Not while a head is half read. */
+  release(): void {
+    this.head.release()
+    this.#cut = NOTHING
+    this.#cutLength = 0
   }
 
   /** True while nothing of a next head has been seen. */
@@ -100,7 +107,10 @@ export class HeadParser {
       this.head.look(this.#cut)
       const at = this.#scan(this.#cut, before, this.#cutLength)
       if (at === REFUSED) this.refusedAt += from - before
-      if (at !== MORE) return at < 0 ? at : from + at - before
+      if (at !== MORE) {
+        this.#cutLength = 0
+        return at < 0 ? at : from + at - before
+      }
       from = to
     }
     return MORE

@@ -74,9 +74,10 @@ export class RequestReader {
     return this.refusal
   }
 
-  /** Lets go of all bytes, so that an idle connection holds on to no buffer. */
+  /** Lets go of all bytes but those of a head or trailers that are half read: an idle connection holds no buffer. */
   release(): void {
-    this.head.release()
+    if (this.#state === HEAD && !this.#parser.idle) return
+    this.#parser.release()
     this.body.release()
   }
 

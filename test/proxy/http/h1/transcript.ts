@@ -100,6 +100,7 @@ function run(
     piece.copy(scratch, 7)
     readPiece(reader, scratch, piece.length + 7, transcript, options, ended)
     scratch.fill(0x00)
+    reader.release()
   }
   return transcript
 }

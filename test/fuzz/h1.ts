@@ -176,12 +176,17 @@ function checkForwarded(bytes: Buffer): void {
   if (refusal !== undefined || after === undefined || before === undefined) {
     throw new Error(`forwarded, it is refused: ${refusal ?? 'nothing came'}`)
   }
+  const nominated = new Set(
+    before.fields
+      .filter(([name]) => name.toLowerCase() === 'connection')
+      .flatMap(([, value]) => value.toLowerCase().split(/[ \t]*,[ \t]*/)),
+  )
   const same =
     after.line === before.line &&
     after.authority === before.authority &&
     after.framing === before.framing &&
     after.minor === 1 &&
-    after.fields.every(([name]) => !HOP_BY_HOP.test(name)) &&
+    after.fields.every(([name]) => !HOP_BY_HOP.test(name) && !nominated.has(name.toLowerCase())) &&
     isSubsequence(after.fields, before.fields)
   if (!same) throw new Error(`forwarded, it is another: ${JSON.stringify(out.toString('latin1'))}`)
 }

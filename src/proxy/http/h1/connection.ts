@@ -25,6 +25,8 @@ const PROTECTED = fieldBits(
   Field.contentLength,
   Field.transferEncoding,
   Field.connection,
+  // Without it the server would not send the 100 that the client waits for.
+  Field.expect,
 )
 
 /** The options as bits; marks the fields they name as nominated. Negative if the field is refused. */

@@ -12,7 +12,7 @@ import { runEnd, textEnd } from './runs.ts'
 
 /** Returned by scans instead of a position: all bytes are read and more are needed. */
 export const MORE = -1
-/** Returned by scans instead of a position: see `refusal`, and `at` for the byte that caused it. */
+/** Returned by scans instead of a position: see `refusal`. */
 export const REFUSED = -2
 
 const LINE = 0
@@ -58,14 +58,11 @@ export class FieldSection {
       const limit = Math.min(lineStop, sectionStop)
       at = this.#readLine(head, bytes, at, Math.min(end, limit))
       if (at === MORE && this.at >= limit) {
-        return this.#refuse(
-          limit === sectionStop ? this.#sectionRefusal : Refusal.fieldTooLarge,
-          limit,
-        )
+        return this.#refuse(limit === sectionStop ? this.#sectionRefusal : Refusal.fieldTooLarge)
       }
       if (at < 0 || this.#state === ENDED) return at
       const refusal = this.#commit(head)
-      if (refusal !== Refusal.none) return this.#refuse(refusal, at)
+      if (refusal !== Refusal.none) return this.#refuse(refusal)
       this.#line = at - head.start
     }
   }
@@ -86,7 +83,7 @@ export class FieldSection {
     if (state === NAME) {
       at = runEnd(head.view, at, stop, TOKEN)
       if (at >= stop) return this.#pause(NAME, at)
-      if (bytes[at] !== COLON) return this.#refuse(nameRefusal(bytes[at]!), at)
+      if (bytes[at] !== COLON) return this.#refuse(nameRefusal(bytes[at]!))
       spans[slot + 1] = at++
       state = SPACE
     }
@@ -99,13 +96,13 @@ export class FieldSection {
     if (state === VALUE) {
       at = textEnd(head.view, at, stop)
       if (at >= stop) return this.#pause(VALUE, at)
-      if (bytes[at] !== CR) return this.#refuse(valueRefusal(bytes[at]!), at)
+      if (bytes[at] !== CR) return this.#refuse(valueRefusal(bytes[at]!))
       spans[slot + 3] = trimmedEnd(bytes, spans[slot + 2]!, at)
       at++
       state = FEED
     }
     if (at >= stop) return this.#pause(state, at)
-    if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr, at)
+    if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr)
     this.#state = state === FEED ? LINE : ENDED
     return at + 1
   }
@@ -113,9 +110,9 @@ export class FieldSection {
   /** A line that does not begin with a name: the empty one at the end, or a mistake. */
   #lastLine(bytes: Buffer, at: number, stop: number): number {
     const byte = bytes[at]!
-    if (byte !== CR) return this.#refuse(lineStartRefusal(byte), at)
+    if (byte !== CR) return this.#refuse(lineStartRefusal(byte))
     if (at + 1 >= stop) return this.#pause(LAST_FEED, at + 1)
-    if (bytes[at + 1] !== LF) return this.#refuse(Refusal.bareCr, at + 1)
+    if (bytes[at + 1] !== LF) return this.#refuse(Refusal.bareCr)
     this.#state = ENDED
     return at + 2
   }
@@ -143,9 +140,8 @@ export class FieldSection {
     return MORE
   }
 
-  #refuse(refusal: Refusal, at: number): number {
+  #refuse(refusal: Refusal): number {
     this.refusal = refusal
-    this.at = at
     return REFUSED
   }
 }

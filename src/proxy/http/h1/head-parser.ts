@@ -11,8 +11,6 @@ import { Refusal } from './refusal.ts'
 
 /** The first line of a section of fields: RequestLine, StatusLine, or none at all before trailers. */
 export interface StartLine {
-  /** Where a scan stopped that did not finish. */
-  readonly at: number
   readonly refusal: Refusal
   /** True while no byte of the line itself has been seen. */
   readonly idle: boolean
@@ -31,8 +29,6 @@ const KEPT = 16 * 1024
 export class HeadParser {
   readonly head: Head = new Head()
   refusal: Refusal = Refusal.none
-  /** After a refusal: the position of the byte that caused it, in the bytes given to `read`. */
-  refusedAt = 0
   readonly #line: StartLine
   readonly #fields: FieldSection
   #inFields = false
@@ -87,12 +83,12 @@ export class HeadParser {
     let at = from
     if (!this.#inFields) {
       at = this.#line.scan(head, bytes, at, end)
-      if (at < 0) return at === MORE ? MORE : this.#refuse(this.#line.refusal, this.#line.at)
+      if (at < 0) return at === MORE ? MORE : this.#refuse(this.#line.refusal)
       this.#inFields = true
       this.#fields.begin(head, at)
     }
     at = this.#fields.scan(head, at, end)
-    if (at === REFUSED) return this.#refuse(this.#fields.refusal, this.#fields.at)
+    if (at === REFUSED) return this.#refuse(this.#fields.refusal)
     if (at >= 0) head.end = at
     return at
   }
@@ -106,7 +102,6 @@ export class HeadParser {
       this.#append(bytes, from, to)
       this.head.look(this.#cut)
       const at = this.#scan(this.#cut, before, this.#cutLength)
-      if (at === REFUSED) this.refusedAt += from - before
       if (at !== MORE) {
         this.#cutLength = 0
         return at < 0 ? at : from + at - before
@@ -127,9 +122,8 @@ export class HeadParser {
     this.#cutLength = length
   }
 
-  #refuse(refusal: Refusal, at: number): number {
+  #refuse(refusal: Refusal): number {
     this.refusal = refusal
-    this.refusedAt = at
     return REFUSED
   }
 }

@@ -67,7 +67,7 @@ export class RequestLine {
     if (at >= 0 && this.#state === TARGET_PART) at = this.#target(head, at, stop)
     if (at >= 0) at = this.#version(head, at, stop)
     // All but the target is bounded by the grammar, so the target made the line too long.
-    if (at === MORE && this.at >= limit) return this.#refuse(Refusal.targetTooLong, limit)
+    if (at === MORE && this.at >= limit) return this.#refuse(Refusal.targetTooLong)
     return at
   }
 
@@ -81,13 +81,13 @@ export class RequestLine {
       if (at >= end) return this.#pause(START_FEED, at)
     }
     if (this.#state === START_FEED) {
-      if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr, at)
+      if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr)
       this.#state = BEGIN
       at++
       if (at >= end) return this.#pause(BEGIN, at)
     }
-    if (bytes[at] === LF) return this.#refuse(Refusal.bareLf, at)
-    return bytes[at] === CR ? this.#refuse(Refusal.emptyLine, at) : at
+    if (bytes[at] === LF) return this.#refuse(Refusal.bareLf)
+    return bytes[at] === CR ? this.#refuse(Refusal.emptyLine) : at
   }
 
   #method(head: Head, from: number, stop: number): number {
@@ -96,9 +96,9 @@ export class RequestLine {
     const last = Math.min(stop, limit)
     let at = from
     at = runEnd(head.view, at, last, TOKEN)
-    if (at >= limit) return this.#refuse(Refusal.methodTooLong, at)
+    if (at >= limit) return this.#refuse(Refusal.methodTooLong)
     if (at >= last) return this.#pause(METHOD, at)
-    if (bytes[at] !== SP || at === head.start) return this.#refuse(Refusal.methodInvalid, at)
+    if (bytes[at] !== SP || at === head.start) return this.#refuse(Refusal.methodInvalid)
     head.methodEnd = at
     head.method = methodOf(bytes, head.start, at)
     head.targetStart = at + 1
@@ -116,8 +116,8 @@ export class RequestLine {
       this.percent = true
       at++
     }
-    if (bytes[at] !== SP) return this.#refuse(targetRefusal(bytes[at]!), at)
-    if (at === head.targetStart) return this.#refuse(Refusal.targetInvalid, at)
+    if (bytes[at] !== SP) return this.#refuse(targetRefusal(bytes[at]!))
+    if (at === head.targetStart) return this.#refuse(Refusal.targetInvalid)
     head.targetEnd = at
     this.#state = VERSION
     return at + 1
@@ -134,7 +134,7 @@ export class RequestLine {
     const last = Math.min(start + VERSION_LENGTH, stop)
     for (let at = from; at < last; at++) {
       const refusal = versionRefusal(head.bytes[at]!, at - start, head.bytes, start)
-      if (refusal !== Refusal.none) return this.#refuse(refusal, at)
+      if (refusal !== Refusal.none) return this.#refuse(refusal)
     }
     if (last < start + VERSION_LENGTH) return this.#pause(VERSION, last)
     head.minor = head.bytes[start + 7]! - ZERO
@@ -148,9 +148,8 @@ export class RequestLine {
     return MORE
   }
 
-  #refuse(refusal: Refusal, at: number): number {
+  #refuse(refusal: Refusal): number {
     this.refusal = refusal
-    this.at = at
     return REFUSED
   }
 }

@@ -31,6 +31,8 @@ export class ResponseReader {
   readonly #parser: HeadParser
   #state = IDLE
   #asked: number = Asked.nothing
+  /** An interim response came. */
+  #heard = false
 
   constructor(limits: Limits) {
     this.#parser = headParser(new StatusLine(limits.startLine), limits)
@@ -43,6 +45,7 @@ export class ResponseReader {
     if (this.#state !== IDLE) return false
     this.#state = HEAD
     this.#asked = asked
+    this.#heard = false
     this.#parser.begin()
     return true
   }
@@ -54,7 +57,7 @@ export class ResponseReader {
 
   /** True if a response is expected and no byte of it has come, so that the server may not have seen the request. */
   get silent(): boolean {
-    return this.#state === HEAD && this.#parser.untouched
+    return this.#state === HEAD && !this.#heard && this.#parser.untouched
   }
 
   read(bytes: Buffer, start: number, end: number): Event {
@@ -102,6 +105,7 @@ export class ResponseReader {
     const refusal = judgeResponse(this.head, this.#asked)
     if (refusal !== Refusal.none) return this.#refuse(refusal)
     if (isInterim(this.head)) {
+      this.#heard = true
       this.#parser.begin()
       return Event.interim
     }

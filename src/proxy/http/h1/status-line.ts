@@ -23,7 +23,6 @@ export class StatusLine {
   /** Where a scan stopped that did not finish. */
   at = 0
   refusal: Refusal = Refusal.none
-  readonly percent = false
   #state = START
   readonly #limit: number
 
@@ -56,7 +55,7 @@ export class StatusLine {
     let at = from
     if (this.#state === FIXED) at = this.#fixed(head, at, stop)
     if (at >= 0) at = this.#reason(head, at, stop)
-    if (at === MORE && this.at >= limit) return this.#refuse(Refusal.startLineTooLong, limit)
+    if (at === MORE && this.at >= limit) return this.#refuse(Refusal.startLineTooLong)
     return at
   }
 
@@ -66,7 +65,7 @@ export class StatusLine {
     const last = Math.min(start + FIXED_LENGTH, stop)
     for (let at = from; at < last; at++) {
       const refusal = fixedRefusal(bytes[at]!, at - start, bytes, start)
-      if (refusal !== Refusal.none) return this.#refuse(refusal, at)
+      if (refusal !== Refusal.none) return this.#refuse(refusal)
     }
     if (last < start + FIXED_LENGTH) return this.#pause(FIXED, last)
     head.minor = bytes[start + 7]! - ZERO
@@ -82,12 +81,12 @@ export class StatusLine {
     if (this.#state === REASON) {
       at = textEnd(head.view, at, stop)
       if (at >= stop) return this.#pause(REASON, at)
-      if (bytes[at] === LF) return this.#refuse(Refusal.bareLf, at)
-      if (bytes[at] !== CR) return this.#refuse(Refusal.reasonInvalid, at)
+      if (bytes[at] === LF) return this.#refuse(Refusal.bareLf)
+      if (bytes[at] !== CR) return this.#refuse(Refusal.reasonInvalid)
       head.targetEnd = at++
     }
     if (at >= stop) return this.#pause(FEED, at)
-    if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr, at)
+    if (bytes[at] !== LF) return this.#refuse(Refusal.bareCr)
     head.fieldsStart = at + 1
     return at + 1
   }
@@ -98,9 +97,8 @@ export class StatusLine {
     return MORE
   }
 
-  #refuse(refusal: Refusal, at: number): number {
+  #refuse(refusal: Refusal): number {
     this.refusal = refusal
-    this.at = at
     return REFUSED
   }
 }

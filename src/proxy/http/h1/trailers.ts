@@ -61,7 +61,6 @@ const FORBIDDEN_NAMES: readonly string[] = [
 
 /** Stands where a head has its first line: the fields begin at once. */
 class NoLine implements StartLine {
-  readonly at = 0
   readonly refusal: Refusal = Refusal.none
   idle = true
 

@@ -71,6 +71,7 @@ export const FRAMING: readonly Case[] = [
   ['a quoted connection option', get('Connection: "close"\r\n'), 'connection-invalid', 400],
   ['33 connection options', get(`Connection: ${'a,'.repeat(33)}\r\n`), 'connection-invalid', 400],
   ['Connection: Host', get('Connection: Host\r\n'), 'connection-names-protected', 400],
+  ['Connection: Expect', get('Connection: expect\r\n'), 'connection-names-protected', 400],
   [
     'Connection: Content-Length',
     get('Connection: content-length\r\n'),

@@ -254,6 +254,15 @@ t.test('responses: interim responses come before the one that counts', async (t)
   )
 })
 
+t.test('responses: after an interim one the server has been heard', async (t) => {
+  const reader = new ResponseReader(DEFAULT_LIMITS)
+  const bytes = Buffer.from(status(100, ''))
+  reader.expect(Asked.nothing)
+  t.ok(reader.silent)
+  t.equal(reader.read(bytes, 0, bytes.length), Event.interim)
+  t.notOk(reader.silent)
+})
+
 t.test('responses: one after another, each to its request', async (t) => {
   const text = `${ok(`${CL} 5\r\n`)}${ok(`${CL} 2\r\n`, 'ab')}${status(304, `${CL} 2\r\n`)}${ok('Connection: close\r\n', 'x')}`
   const { messages, refusal } = read(t, text, { asked: [Asked.head, 0, 0, 0], close: true })

@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { HEADS } from './parser-heads.ts'
 import { openLlhttp } from './parser-llhttp.ts'
+import { median } from './statistics.ts'
 
 const PARSERS = ['ours', 'ours, all decoded', 'http-parser-js', 'llhttp']
 const ENTRY = join(import.meta.dirname, 'parser-run.js')
@@ -19,11 +20,6 @@ function measure(parser: string, head: string, milliseconds: number): number {
   })
   if (run.status !== 0) throw new Error(`${parser}, ${head}: ${run.stderr}`)
   return Number(run.stdout)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 function report(head: string, results: ReadonlyMap<string, readonly number[]>): void {

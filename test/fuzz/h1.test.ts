@@ -10,7 +10,7 @@ import { fuzz } from './h1.ts'
 const INPUTS = 3000
 
 t.test('fuzz: cutting changes nothing, and others read alike what is accepted', async (t) => {
-  for (const seed of [1, Date.now() % 2 ** 31]) {
+  for (const seed of [1, 2]) {
     t.comment(`seed ${seed}`)
     const { inputs, messages, agreed, refused } = fuzz({ seed, count: INPUTS, over: () => false })
     t.equal(inputs, INPUTS, `seed ${seed} comes to its end`)
@@ -53,3 +53,27 @@ t.test(
     t.ok(after.heapUsed - before.heapUsed < 16 * 1024 * 1024, 'and inside')
   },
 )
+
+t.test('fuzz: reading allocates nothing for a message', async (t) => {
+  const reader = new RequestReader(DEFAULT_LIMITS)
+  const bytes = Buffer.from(
+    'GET /a HTTP/1.1\r\nHost: a\r\nCookie: b=c\r\nConnection: keep-alive\r\n\r\n' +
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n' +
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+  )
+  const rounds = 100_000
+  const run = (): void => {
+    for (let i = 0; i < rounds; i++) {
+      let event: Event = Event.end
+      for (let at = 0; event !== Event.more; at = reader.position) {
+        event = reader.read(bytes, at, bytes.length)
+      }
+    }
+  }
+  run()
+  run()
+  const before = process.memoryUsage().heapUsed
+  run()
+  const grown = process.memoryUsage().heapUsed - before
+  t.ok(grown / (3 * rounds) < 4, `${(grown / (3 * rounds)).toFixed(2)} bytes a message`)
+})

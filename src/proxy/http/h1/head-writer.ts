@@ -20,7 +20,10 @@ export class HeadWriter {
   #end = 0
   #sound = true
 
-  /** Begins a request's head. `cut` has the recognised fields to take out; those nominated always go. */
+  /**
+   * Begins a request's head. `cut` has the recognised fields to take out; those nominated always go. A request of
+   * HTTP/1.0 may lack the Host that it needs as HTTP/1.1: the caller adds it.
+   */
   request(head: Head, cut: number = HOP_BY_HOP): void {
     // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations, and the request leaves as HTTP/1.1.
     const expect = head.minor === 0 ? EXPECT : 0

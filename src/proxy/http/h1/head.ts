@@ -204,6 +204,7 @@ export class Head {
     return this.text(this.authorityStart, this.authorityEnd)
   }
 
+  /** A response's reason stands where a request's target does. */
   get reason(): string {
     return this.text(this.targetStart, this.targetEnd)
   }

@@ -38,6 +38,11 @@ export default tseslint.config(
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/require-await': 'off' },
   },
   {
+    // Codecs read typed arrays at indexes they have just checked; a test per byte would be half of the work.
+    files: ['src/proxy/http/**/*.ts'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+  {
     files: ['src/**/*.ts', 'init/**/*.ts'],
     ignores: ['src/lib/**'],
     rules: {

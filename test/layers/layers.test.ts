@@ -48,7 +48,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   init: ['src/lib'],
   'src/cli': ['src/lib', 'src/api', 'src/proxy', 'src/proxy/telemetry', 'init'],
   demo: ['src/lib'],
-  bench: ['src/lib', 'demo'],
+  bench: ['src/lib', 'src/proxy/http', 'demo'],
 }
 const TOP = ['src', 'init', 'demo', 'bench']
 

@@ -44,7 +44,7 @@ t.test('hidden classes: an endpoint that fails and answers keeps its shape', asy
   t.ok(sameShape(fresh, used), 'failed')
   used.open += 1
   used.weight = 7
-  used.connectSucceeded()
+  used.proved()
   t.ok(sameShape(fresh, used), 'answered')
 })
 

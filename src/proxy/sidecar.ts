@@ -6,6 +6,7 @@
 import type { Resources } from '../api/resources.ts'
 import { formatAddress, type SocketAddress } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
+import { descriptorLimit } from '../lib/descriptors.ts'
 import { MeshError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { Problems } from '../lib/problems.ts'
@@ -23,7 +24,7 @@ import { Outbound } from './outbound.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import { Metrics } from './telemetry/metrics.ts'
-import { Sessions } from './upstream/sessions.ts'
+import { affordable, Sessions } from './upstream/sessions.ts'
 
 export class Sidecar implements AdminSubject {
   readonly configuration: Settings
@@ -48,7 +49,8 @@ export class Sidecar implements AdminSubject {
     this.#onQuit = onQuit
     this.#choice = chooseSockets(settings.sockets)
     this.routes = new Catalog(this.#counters, random)
-    this.#sessions = new Sessions(this.#choice.sockets, clock, settings, this.#counters, log)
+    const limits = { ...settings, maxConnections: this.#affordableConnections() }
+    this.#sessions = new Sessions(this.#choice.sockets, clock, limits, this.#counters, log)
     this.#metrics = new Metrics(this.#counters, () => this.#sessions.size)
   }
 
@@ -103,6 +105,17 @@ export class Sidecar implements AdminSubject {
     await this.#sessions.drain(this.configuration.drainGrace)
     await this.#letGo()
     this.#log.info({ event: 'stopped', message: 'stopped' })
+  }
+
+  #affordableConnections(): number {
+    const wanted = this.configuration.maxConnections
+    const descriptors = descriptorLimit()
+    const most = affordable(wanted, descriptors)
+    if (most < wanted) {
+      const message = `file descriptors (${descriptors}) are enough for ${most} connections, not for ${wanted}`
+      this.#log.warn({ event: 'limit-lowered', maxConnections: most, descriptors, message })
+    }
+    return most
   }
 
   async #startDiscovery(): Promise<void> {

@@ -15,8 +15,22 @@ import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import { pathOf, Session, type SessionHost } from './session.ts'
 
+/**
+ * As many of the wanted connections as the descriptors are enough for. Without this the runtime would drop, in
+ * silence, connections that it has no descriptor for, and discovery could not read its files any more.
+ */
+export function affordable(wanted: number, descriptors: number): number {
+  const most = Math.floor((descriptors - SPARE_DESCRIPTORS) / DESCRIPTORS_EACH)
+  return Math.max(1, Math.min(wanted, most))
+}
+
 /** A connection may come through this process so often: an outbound and an inbound listener, and then some. */
 const MAX_DEPTH = 4
+
+/** Descriptors that are not for connections: the runtime's own, listeners, the admin port, manifests being read. */
+const SPARE_DESCRIPTORS = 48
+/** What a connection needs: one descriptor to either side. */
+const DESCRIPTORS_EACH = 2
 
 export interface SessionLimits extends SocketOptions {
   readonly maxConnections: number

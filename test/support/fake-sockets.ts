@@ -29,6 +29,8 @@ export class FakeConnection implements Connection {
   closed: '' | 'close' | 'reset' = ''
   pending = false
   ended = false
+  /** The peer has vanished without anybody being told. */
+  gone = false
   rests = 0
   readonly #remote: SocketAddress | undefined
   readonly #local: SocketAddress | undefined
@@ -44,6 +46,10 @@ export class FakeConnection implements Connection {
 
   local(): SocketAddress | undefined {
     return this.closed === '' ? this.#local : undefined
+  }
+
+  isGone(): boolean {
+    return this.gone
   }
 
   readStart(): void {

@@ -41,6 +41,8 @@ export interface Connection {
   write(chunk: Uint8Array): WriteResult
   /** Sends FIN after what was written. */
   end(): void
+  /** True if the kernel knows that the peer is gone, for a connection that is not read from and so does not tell. */
+  isGone(): boolean
   /** Nothing has moved for a while: give back what memory can be given back. */
   rest(): void
   /** Ends it at once, without a further call to the receiver. Safe to call twice. */

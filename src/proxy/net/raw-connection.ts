@@ -45,6 +45,7 @@ export class RawConnection implements Connection {
   #smallReads = 0
   #rests = 0
   #readEndSeen = false
+  #endSent = false
   /** Why the write side is broken, 0 as long as it is not. */
   #writeFailure = 0
 
@@ -103,11 +104,17 @@ export class RawConnection implements Connection {
 
   end(): void {
     if (this.#closed) return
+    this.#endSent = true
     const request = this.#context.internals.newShutdown()
     request.owner = this
     request.oncomplete = onShutdown
     const status = this.#handle.shutdown(request)
     if (status !== 0) this.finished(status)
+  }
+
+  // A connection that was not ended from here loses its peer's address only by a reset or a failed keepalive.
+  isGone(): boolean {
+    return !this.#closed && !this.#reading && !this.#endSent && this.remote() === undefined
   }
 
   rest(): void {

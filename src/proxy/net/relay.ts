@@ -119,6 +119,13 @@ export class Relay implements Receiver {
     this.upstream.reset()
   }
 
+  /** Ends it if a peer is gone whom nobody reads from: a held back sender that reset, above all. */
+  look(): void {
+    for (const side of [this.downstream, this.upstream]) {
+      if (side.isGone()) this.onError(side, 'ECONNRESET')
+    }
+  }
+
   /** No byte has moved for a while. */
   rest(): void {
     this.downstream.rest()

@@ -190,6 +190,11 @@ class StreamConnection implements Connection {
     this.#socket.end()
   }
 
+  isGone(): boolean {
+    // A stream keeps the address it has once seen: such a connection is left to the idle timeout.
+    return false
+  }
+
   rest(): void {
     // Streams give back their memory by themselves.
   }

@@ -212,10 +212,11 @@ export class Sessions implements SessionHost {
       const idle = now - relay.lastActive
       if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
         session.abort('idle-timeout')
-      } else if (idle >= 2 * TICK) {
-        // At every tick, since one can come late; it costs nothing where there is nothing left to give back.
-        relay.rest()
+        continue
       }
+      if (idle >= TICK) relay.look()
+      // At every tick, since one can come late; it costs nothing where there is nothing left to give back.
+      if (idle >= 2 * TICK) relay.rest()
     }
   }
 

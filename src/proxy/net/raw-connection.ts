@@ -45,6 +45,11 @@ export class RawConnection implements Connection {
   #smallReads = 0
   #rests = 0
   #readEndSeen = false
+  #writing = false
+  /** Our FIN is on its way to the kernel, which is when libuv cannot reset. */
+  #finishing = false
+  /** To be reset as soon as it can be. */
+  #resetting = false
   #endSent = false
   /** Why the write side is broken, 0 as long as it is not. */
   #writeFailure = 0
@@ -99,6 +104,7 @@ export class RawConnection implements Connection {
     request.owner = this
     request.kept = chunk
     request.oncomplete = onWritten
+    this.#writing = true
     return PENDING
   }
 
@@ -108,6 +114,7 @@ export class RawConnection implements Connection {
     const request = this.#context.internals.newShutdown()
     request.owner = this
     request.oncomplete = onShutdown
+    this.#finishing = true
     const status = this.#handle.shutdown(request)
     if (status !== 0) this.finished(status)
   }
@@ -133,7 +140,10 @@ export class RawConnection implements Connection {
   reset(): void {
     if (this.#closed) return
     this.#release()
-    if (this.#handle.reset() !== 0) this.#handle.close()
+    // A failed reset would leave the handle open for ever. The FIN is out in a moment, unless the peer takes nothing.
+    if (!this.#finishing) this.#handle.reset()
+    else if (this.#writing) this.#handle.close()
+    else this.#resetting = true
   }
 
   /** A read is done. Gives the buffer for the next one if it is to be another. */
@@ -146,12 +156,15 @@ export class RawConnection implements Connection {
   }
 
   written(status: number): void {
+    this.#writing = false
     if (this.#closed) return
     if (status === 0) this.receiver.onDrain(this)
     else this.#writeBroke(status)
   }
 
   finished(status: number): void {
+    this.#finishing = false
+    if (this.#resetting) this.#handle.reset()
     if (this.#closed) return
     // The peer is gone already: what the FIN would say it knows.
     if (status === 0 || errnoName(status) === 'ENOTCONN') this.receiver.onFinished(this)

@@ -1,6 +1,7 @@
 // What is special about connections on handles: their buffers, and closing them at any moment.
 
 import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { type Connection, FAILED, NO_RECEIVER } from '../../../src/proxy/net/connection.ts'
 import { loadInternals } from '../../../src/proxy/net/node-internals.ts'
@@ -71,7 +72,10 @@ t.test('raw connection: its buffer is given back once, however often it is close
     ['close', 'reset'],
     ['reset', 'close'],
   ] as const) {
-    const connection = new RawConnection(known.newSocket(), context)
+    const handle = known.newSocket()
+    // A handle without a socket cannot be reset, and there is none like it outside of tests.
+    handle.bind('127.0.0.1', 0)
+    const connection = new RawConnection(handle, context)
     for (const way of ways) connection[way]()
     connection.rest()
     connection.readStart()
@@ -99,6 +103,36 @@ t.test('raw connection: reset is a reset for the peer, close is an end', async (
   second.close()
   t.equal(await ends[0], 'ECONNRESET')
   t.equal(await ends[1], 'bye')
+})
+
+t.test('raw connection: a reset in the moment of our own FIN closes the descriptor', async (t) => {
+  const told = deferred<string>()
+  const server = await serve((socket) => {
+    socket.resume()
+    socket.once('end', () => {
+      told.resolve('end')
+    })
+    socket.once('error', () => {
+      told.resolve('reset')
+    })
+  })
+  t.teardown(server.close)
+  const connection = await connectTo(t, server.port)
+  const { fd } = connection
+  const socket = readlinkSync(`/proc/self/fd/${fd}`)
+  connection.end()
+  connection.reset()
+  await told.promise
+  const links = (): string[] =>
+    readdirSync('/proc/self/fd').flatMap((name) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${name}`)]
+      } catch {
+        return []
+      }
+    })
+  await until('the descriptor is closed', () => !links().includes(socket))
+  t.equal(connection.fd, -1)
 })
 
 t.test('raw connection: what came before a write failed is heard before the failure', async (t) => {

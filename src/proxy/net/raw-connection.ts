@@ -45,6 +45,8 @@ export class RawConnection implements Connection {
   #smallReads = 0
   #rests = 0
   #readEndSeen = false
+  /** True from asking for our FIN until it is sent. */
+  #ending = false
   #endSent = false
   /** Why the write side is broken, 0 as long as it is not. */
   #writeFailure = 0
@@ -109,7 +111,8 @@ export class RawConnection implements Connection {
     request.owner = this
     request.oncomplete = onShutdown
     const status = this.#handle.shutdown(request)
-    if (status !== 0) this.finished(status)
+    if (status === 0) this.#ending = true
+    else this.finished(status)
   }
 
   // A connection that was not ended from here loses its peer's address only by a reset or a failed keepalive.
@@ -133,7 +136,10 @@ export class RawConnection implements Connection {
   reset(): void {
     if (this.#closed) return
     this.#release()
-    if (this.#handle.reset() !== 0) this.#handle.close()
+    // libuv refuses a reset while a FIN is on its way, and Node would then not close the handle either, ever. All
+    // bytes were sent before that FIN, so that it may stand.
+    if (this.#ending) this.#handle.close()
+    else this.#handle.reset()
   }
 
   /** A read is done. Gives the buffer for the next one if it is to be another. */
@@ -152,6 +158,7 @@ export class RawConnection implements Connection {
   }
 
   finished(status: number): void {
+    this.#ending = false
     if (this.#closed) return
     // The peer is gone already: what the FIN would say it knows.
     if (status === 0 || errnoName(status) === 'ENOTCONN') this.receiver.onFinished(this)

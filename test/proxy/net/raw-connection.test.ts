@@ -1,6 +1,7 @@
 // What is special about connections on handles: their buffers, and closing them at any moment.
 
 import { once } from 'node:events'
+import { existsSync, readlinkSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { type Connection, FAILED, NO_RECEIVER } from '../../../src/proxy/net/connection.ts'
 import { loadInternals } from '../../../src/proxy/net/node-internals.ts'
@@ -69,7 +70,7 @@ t.test('raw connection: its buffer is given back once, however often it is close
   for (const ways of [
     ['close', 'close'],
     ['close', 'reset'],
-    ['reset', 'close'],
+    ['close', 'end'],
   ] as const) {
     const connection = new RawConnection(known.newSocket(), context)
     for (const way of ways) connection[way]()
@@ -93,12 +94,31 @@ t.test('raw connection: reset is a reset for the peer, close is an end', async (
   const first = await connectTo(t, server.port)
   await until('accepted', () => ends.length === 1)
   first.reset()
+  first.close()
   const second = await connectTo(t, server.port)
   await until('accepted', () => ends.length === 2)
   second.write(Buffer.from('bye'))
   second.close()
   t.equal(await ends[0], 'ECONNRESET')
   t.equal(await ends[1], 'bye')
+})
+
+t.test('raw connection: a reset while the end is under way leaves nothing open', async (t) => {
+  const ended = deferred<boolean>()
+  const server = await serve((socket) => {
+    socket.resume()
+    socket.once('end', () => {
+      ended.resolve(true)
+    })
+  })
+  t.teardown(server.close)
+  const connection = await connectTo(t, server.port)
+  const descriptor = `/proc/self/fd/${connection.fd}`
+  const socket = readlinkSync(descriptor)
+  connection.end()
+  connection.reset()
+  await until('it is closed', () => !existsSync(descriptor) || readlinkSync(descriptor) !== socket)
+  t.ok(await ended.promise, 'everything was sent, so the end stands')
 })
 
 t.test('raw connection: what came before a write failed is heard before the failure', async (t) => {

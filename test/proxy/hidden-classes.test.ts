@@ -59,6 +59,7 @@ t.test('hidden classes: a relay keeps its shape from its start to its end', asyn
     const owner = { onRelayEnd: () => undefined }
     const relay = new Relay(client, server, { received: 0, sent: 0 }, ticker, owner)
     relay.start()
+    relay.release()
     return [relay, client, server]
   }
   const [[fresh], [used, client, server]] = [settled(make), settled(make)]

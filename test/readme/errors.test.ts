@@ -6,7 +6,8 @@ import { readme, tableBelow } from './table.ts'
 
 t.test('readme: every error of the code is in its table, and no other', async (t) => {
   const [, ...rows] = tableBelow(readme(), 'Errors')
-  const known = Object.entries(ERRORS).map(([code, { proxyStatus }]) => [code, proxyStatus])
-  t.same(rows.map(([code, type]) => [code, type]).sort(), known.sort())
-  for (const [code, , meaning] of rows) t.ok((meaning ?? '').length > 10, `${code} has a meaning`)
+  const known = Object.entries(ERRORS).map(([code, { proxyStatus, title }]) => {
+    return [code, proxyStatus, title]
+  })
+  t.same(rows.sort(), known.sort())
 })

@@ -45,11 +45,8 @@ export class RawConnection implements Connection {
   #smallReads = 0
   #rests = 0
   #readEndSeen = false
-  #writing = false
-  /** Our FIN is on its way to the kernel, which is when libuv cannot reset. */
-  #finishing = false
-  /** To be reset as soon as it can be. */
-  #resetting = false
+  /** True from asking for our FIN until it is sent. */
+  #ending = false
   #endSent = false
   /** Why the write side is broken, 0 as long as it is not. */
   #writeFailure = 0
@@ -104,7 +101,6 @@ export class RawConnection implements Connection {
     request.owner = this
     request.kept = chunk
     request.oncomplete = onWritten
-    this.#writing = true
     return PENDING
   }
 
@@ -114,9 +110,9 @@ export class RawConnection implements Connection {
     const request = this.#context.internals.newShutdown()
     request.owner = this
     request.oncomplete = onShutdown
-    this.#finishing = true
     const status = this.#handle.shutdown(request)
-    if (status !== 0) this.finished(status)
+    if (status === 0) this.#ending = true
+    else this.finished(status)
   }
 
   // A connection that was not ended from here loses its peer's address only by a reset or a failed keepalive.
@@ -140,10 +136,10 @@ export class RawConnection implements Connection {
   reset(): void {
     if (this.#closed) return
     this.#release()
-    // A failed reset would leave the handle open for ever. The FIN is out in a moment, unless the peer takes nothing.
-    if (!this.#finishing) this.#handle.reset()
-    else if (this.#writing) this.#handle.close()
-    else this.#resetting = true
+    // libuv refuses a reset while a FIN is on its way, and Node would then not close the handle either, ever. All
+    // bytes were sent before that FIN, so that it may stand.
+    if (this.#ending) this.#handle.close()
+    else this.#handle.reset()
   }
 
   /** A read is done. Gives the buffer for the next one if it is to be another. */
@@ -156,15 +152,13 @@ export class RawConnection implements Connection {
   }
 
   written(status: number): void {
-    this.#writing = false
     if (this.#closed) return
     if (status === 0) this.receiver.onDrain(this)
     else this.#writeBroke(status)
   }
 
   finished(status: number): void {
-    this.#finishing = false
-    if (this.#resetting) this.#handle.reset()
+    this.#ending = false
     if (this.#closed) return
     // The peer is gone already: what the FIN would say it knows.
     if (status === 0 || errnoName(status) === 'ENOTCONN') this.receiver.onFinished(this)

@@ -7,7 +7,7 @@
 import type { Command } from 'commander'
 import { systemClock } from '../lib/clock.ts'
 import { MeshError } from '../lib/errors.ts'
-import { type Log, openLog } from '../lib/log.ts'
+import { flushLog, type Log, openLog } from '../lib/log.ts'
 import { Problems } from '../lib/problems.ts'
 import { systemRandom } from '../lib/random.ts'
 import { loadSettings } from '../proxy/config.ts'
@@ -40,23 +40,28 @@ async function run(settings: Settings): Promise<void> {
     if (stopping) return
     stopping = true
     sidecar.stop().then(
-      () => process.exit(0),
+      () => {
+        end(log, 0)
+      },
       (error: unknown) => {
-        crash(log, error)
+        crash(log, sidecar, error)
       },
     )
   }
   const sidecar = new Sidecar(settings, systemClock, systemRandom, log, stop)
   let signalled = false
   const onSignal = (): void => {
-    if (signalled) process.exit(1)
+    if (signalled) {
+      sidecar.abort()
+      end(log, 1)
+    }
     signalled = true
     stop()
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   process.on('uncaughtException', (error) => {
-    crash(log, error)
+    crash(log, sidecar, error)
   })
   try {
     await sidecar.start()
@@ -73,9 +78,15 @@ function refuse(message: string): never {
 }
 
 /** A defect of ours: said as loudly as can be, and then the platform starts a clean process. */
-function crash(log: Log, error: unknown): never {
+function crash(log: Log, sidecar: Sidecar, error: unknown): void {
   const known = MeshError.from(error)
   const stack = error instanceof Error ? error.stack : undefined
   log.error({ event: 'crash', error: known.code, stack, message: known.message })
-  process.exit(1)
+  sidecar.abort()
+  end(log, 1)
+}
+
+/** Ends the process when the log is written; the resets of the last connections leave with this turn of the loop. */
+function end(log: Log, status: number): void {
+  flushLog(log, () => process.exit(status))
 }

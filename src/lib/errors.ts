@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'no-endpoints'
   | 'service-unknown'
   | 'egress-denied'
+  | 'not-local'
   | 'proxy-loop'
   | 'original-destination-unknown'
   | 'connection-limit'
@@ -85,6 +86,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     source: 'proxy',
     retriable: false,
     title: 'the destination is outside the mesh and egress is denied',
+  },
+  'not-local': {
+    proxyStatus: 'destination_ip_prohibited',
+    source: 'downstream',
+    retriable: false,
+    title: 'an inbound connection was meant for an address that is not one of this pod',
   },
   'proxy-loop': {
     proxyStatus: 'proxy_loop_detected',

@@ -45,6 +45,10 @@ export class Inbound {
   transparent(): Acceptor {
     return this.#acceptor('', (connection) => {
       const dialled = this.#originalDestination(connection)
+      // Whoever routes a foreign address through this pod must not find a relay that dials it for them.
+      if (!this.#sessions.isLocal(dialled.ip)) {
+        throw new MeshError('not-local', { target: formatAddress(dialled.ip, dialled.port) })
+      }
       return { target: dialled, dialled }
     })
   }

@@ -93,7 +93,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     '60s',
     'TCP keepalive on both sides: first probe after so long in silence; `0s` for none',
   ),
-  key('drain.grace', 'text', '30s', 'How long connections may go on after SIGTERM or a drain'),
+  key('drain.grace', 'text', '30s', 'How long connections may go on after SIGTERM or `POST /quit`'),
   key('log.level', 'text', 'info', '`silent`, `error`, `warn`, `info` or `debug`'),
 ]
 

@@ -47,7 +47,7 @@ export interface Settings {
   readonly maxConnections: number
   /** TCP keepalive on both sides of every connection: first probe after so long without a segment; 0 for none. */
   readonly keepAlive: Millis
-  /** After SIGTERM or /drain, connections may go on for so long. */
+  /** After SIGTERM or /quit, connections may go on for so long. */
   readonly drainGrace: Millis
   readonly logLevel: LogLevel
 }

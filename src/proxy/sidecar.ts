@@ -90,7 +90,10 @@ export class Sidecar implements AdminSubject {
   drain(): void {
     if (this.#notReady === 'draining') return
     this.#notReady = 'draining'
-    for (const listener of this.#listeners) listener.close()
+    // What the kernel has accepted for us already is taken in; closing would reset it.
+    this.#clock.afterPoll(() => {
+      for (const listener of this.#listeners) listener.close()
+    })
     this.#log.info({ event: 'draining', open: this.#sessions.size, message: 'draining' })
   }
 
@@ -99,9 +102,17 @@ export class Sidecar implements AdminSubject {
     setImmediate(this.#onQuit)
   }
 
+  /** Resets every connection at once. */
+  abort(): void {
+    this.#sessions.abort()
+  }
+
   /** Drains, waits for open connections up to the grace, and lets go of everything. */
   async stop(): Promise<void> {
     this.drain()
+    await new Promise<void>((resolve) => {
+      this.#clock.afterPoll(resolve)
+    })
     await this.#sessions.drain(this.configuration.drainGrace)
     await this.#letGo()
     this.#log.info({ event: 'stopped', message: 'stopped' })

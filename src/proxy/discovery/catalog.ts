@@ -29,6 +29,11 @@ interface ServiceEntry {
   readonly direct: Map<string, Destination>
 }
 
+interface Found {
+  readonly endpoint: Endpoint
+  readonly isReady: boolean
+}
+
 export class Catalog {
   table: RouteTable = new RouteTable()
   readonly #counters: CounterRegistry
@@ -89,9 +94,9 @@ export class Catalog {
     now: number,
   ): void {
     const { destination, endpoints, direct } = entry
-    const ready = this.#endpointsOf(entry, slices, port)
+    const found = this.#endpointsOf(entry, slices, port)
     for (const [key, endpoint] of endpoints) {
-      if (ready.has(key)) continue
+      if (found.has(key)) continue
       if (endpoint.open === 0) endpoints.delete(key)
       direct.delete(key)
       endpoint.counters.retiredAt ??= now
@@ -101,8 +106,11 @@ export class Catalog {
     destination.maxConnections = policy?.maxConnections ?? Number.POSITIVE_INFINITY
     const wanted = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
     const balancer = { ...wanted, sourceIp: wanted.sourceIp || service.clientIpAffinity }
-    destination.picker = makePicker(balancer, [...ready.values()], this.#random)
-    for (const [key, endpoint] of ready) {
+    const ready = [...found.values()].filter(({ isReady }) => isReady)
+    const endpointsReady = ready.map(({ endpoint }) => endpoint)
+    destination.picker = makePicker(balancer, endpointsReady, this.#random)
+    // One that is not ready takes no share, but who dials it by its own address means it (a peer of a StatefulSet).
+    for (const [key, { endpoint }] of found) {
       const alone = direct.get(key) ?? directTo(destination, endpoint)
       alone.connectTimeout = destination.connectTimeout
       alone.idleTimeout = destination.idleTimeout
@@ -111,20 +119,20 @@ export class Catalog {
     }
   }
 
-  /** The ready endpoints of a Service's port, by address: known ones are the same objects. */
+  /** The endpoints of a Service's port, by address: known ones are the same objects. */
   #endpointsOf(
     { destination, endpoints }: ServiceEntry,
     slices: readonly EndpointSlice[],
     port: ServicePort,
-  ): Map<string, Endpoint> {
-    const ready = new Map<string, Endpoint>()
+  ): Map<string, Found> {
+    const found = new Map<string, Found>()
     for (const slice of slices) {
       const target = slice.ports.find(({ name }) => name === port.name)
       if (target === undefined) continue
       for (const { addresses, ready: isReady } of slice.endpoints) {
         // The addresses of one endpoint are ways to the same process: the first stands for it (Kubernetes' rule).
         const ip = addresses[0]
-        if (!isReady || ip === undefined) continue
+        if (ip === undefined) continue
         const key = formatAddress(ip, target.port)
         const counters = this.#counters.of('outbound', destination.service, key)
         const known = endpoints.get(key)
@@ -135,10 +143,10 @@ export class Catalog {
             : new Endpoint({ ip, port: target.port }, slice.weight, counters)
         endpoint.weight = slice.weight
         endpoints.set(key, endpoint)
-        ready.set(key, endpoint)
+        found.set(key, { endpoint, isReady: isReady || found.get(key)?.isReady === true })
       }
     }
-    return ready
+    return found
   }
 
   #retire(current: ReadonlyMap<string, Destination>, now: number): void {

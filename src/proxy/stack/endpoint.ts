@@ -22,7 +22,7 @@ export class Endpoint {
   weight: number
   /** Connections that are open or being opened. */
   open = 0
-  /** Connects in vain since it last sent something. */
+  /** Connects in vain, one after the other. */
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
   avoidUntil: Millis = NEVER
@@ -34,7 +34,7 @@ export class Endpoint {
     this.counters = counters
   }
 
-  /** It has sent a byte: it works. */
+  /** A connection to it was not reset at once: somebody is there. */
   proved(): void {
     this.failures = 0
     this.avoidUntil = NEVER

@@ -5,6 +5,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
+import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 
 /** How often the event loop is probed: often enough for a stall to be seen, too rarely to keep a core awake. */
@@ -65,6 +66,7 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     this.#addProcess(openConnections)
+    this.#addResources()
   }
 
   get contentType(): string {
@@ -87,7 +89,7 @@ export class Metrics {
       ...options,
       collect() {
         this.reset()
-        for (const line of counters.all()) this.inc(labelsOf(line), value(line))
+        for (const line of used(counters)) this.inc(labelsOf(line), value(line))
       },
     })
   }
@@ -101,7 +103,7 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.reset()
-        for (const line of counters.all()) {
+        for (const line of used(counters)) {
           for (const [reason, count] of line.connectFailures) {
             this.inc({ ...labelsOf(line), reason }, count)
           }
@@ -146,12 +148,24 @@ export class Metrics {
         delay.reset()
       },
     })
+  }
+
+  #addResources(): void {
     new Gauge({
       name: 'underpass_resident_memory_bytes',
       help: 'Resident memory of this process.',
       registers: [this.#registry],
       collect() {
         this.set(process.memoryUsage.rss())
+      },
+    })
+    new Counter({
+      name: 'underpass_log_lines_dropped_total',
+      help: 'Log lines that were lost because nobody read them.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(droppedLines())
       },
     })
     new Counter({
@@ -166,6 +180,13 @@ export class Metrics {
         this.inc({ mode: 'system' }, system / 1e6)
       },
     })
+  }
+}
+
+/** Of thousands of endpoints a sidecar talks to few: the others would only make the page large and slow. */
+function* used(counters: CounterRegistry): Iterable<ConnectionCounters> {
+  for (const line of counters.all()) {
+    if (line.opened > 0 || line.connectFailures.size > 0) yield line
   }
 }
 

@@ -31,7 +31,8 @@ const CONNECT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ENETUNREACH: 'endpoint-unreachable',
   EMFILE: 'connection-limit',
   ENFILE: 'connection-limit',
-  EADDRNOTAVAIL: 'connection-limit',
+  // No address of that family to come from (IPv6 switched off), or no port left.
+  EADDRNOTAVAIL: 'endpoint-unreachable',
 }
 
 /** What all sessions of a proxy share: the world around one of them. */
@@ -97,6 +98,10 @@ export class Session implements Choice, Dialer, RelayOwner {
   /** Chooses an endpoint and connects to it. */
   attempt(): void {
     this.now = this.#host.clock.now()
+    if (this.#attempts > 0 && this.downstream.isGone()) {
+      this.#fail('downstream-reset')
+      return
+    }
     const endpoint = this.#choose()
     if (endpoint === undefined) {
       this.#fail(this.#lastFailure, { attempts: this.#attempts })
@@ -135,6 +140,7 @@ export class Session implements Choice, Dialer, RelayOwner {
       relay.release()
     } else {
       this.#timer = this.#host.clock.after(PROBATION, () => {
+        endpoint.proved()
         relay.release()
       })
     }
@@ -147,22 +153,20 @@ export class Session implements Choice, Dialer, RelayOwner {
   }
 
   onRelayEnd(end: RelayEnd): void {
-    this.judge()
     if (end.kind === 'finished') {
+      this.endpoint?.proved()
       this.#close(undefined)
     } else if (end.kind === 'broken') {
       this.#close(new MeshError(`${end.side}-reset`, { errno: end.code }))
-    } else if (this.endpoint !== undefined) {
+    } else if (this.endpoint !== undefined && this.#isYoung()) {
       this.#timer?.cancel()
       this.relay = undefined
       this.endpoint.counters.closed += 1
       this.#tryAnother(this.endpoint, 'endpoint-reset', end.code)
+    } else {
+      this.downstream.reset()
+      this.#close(new MeshError('upstream-reset', { errno: end.code }))
     }
-  }
-
-  /** An endpoint that has sent something is one that works. */
-  judge(): void {
-    if (this.relay !== undefined && this.relay.sent > 0) this.endpoint?.proved()
   }
 
   /** Ends it with a reset to both sides. */
@@ -171,6 +175,11 @@ export class Session implements Choice, Dialer, RelayOwner {
     this.#dialDone()
     this.relay?.abort()
     this.#fail(code)
+  }
+
+  /** What is reset later than a connect may take was a good connection, even if it was never used. */
+  #isYoung(): boolean {
+    return this.#host.clock.now() - this.now < this.destination.connectTimeout
   }
 
   #register(dial: Dial, endpoint: Endpoint): boolean {
@@ -182,6 +191,7 @@ export class Session implements Choice, Dialer, RelayOwner {
 
   #tryAnother(endpoint: Endpoint, reason: ErrorCode, code: string): void {
     this.#host.disconnected(this.#upstream)
+    this.#upstream = ''
     endpoint.open -= 1
     this.endpoint = undefined
     this.tried.push(endpoint)

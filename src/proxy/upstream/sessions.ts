@@ -3,12 +3,12 @@
 //
 // One sweep a second looks at all of them; there is no timer per connection but the one of a connect under way.
 
-import { networkInterfaces } from 'node:os'
-import { formatAddress, parseIp, type SocketAddress } from '../../lib/address.ts'
+import { formatAddress, type SocketAddress } from '../../lib/address.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type ErrorCode, MeshError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Connection, Dial, Dialer, SocketOptions, Sockets } from '../net/connection.ts'
+import { LocalAddresses } from '../net/local-addresses.ts'
 import { TICK, Ticker } from '../net/ticker.ts'
 import type { CounterRegistry, Direction } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
@@ -39,6 +39,7 @@ export interface SessionLimits extends SocketOptions {
 export class Sessions implements SessionHost {
   readonly clock: Clock
   readonly ticker: Ticker
+  readonly #local: LocalAddresses
   readonly #sockets: Sockets
   readonly #limits: SessionLimits
   readonly #counters: CounterRegistry
@@ -59,6 +60,7 @@ export class Sessions implements SessionHost {
   ) {
     this.#sockets = sockets
     this.clock = clock
+    this.#local = new LocalAddresses(clock)
     this.#limits = limits
     this.#counters = counters
     this.#log = log
@@ -127,7 +129,12 @@ export class Sessions implements SessionHost {
     const bound = this.#ownPorts.get(port)
     if (bound === undefined) return false
     if (bound.includes(ip)) return true
-    return (bound.includes('0.0.0.0') || bound.includes('::')) && isLocal(ip)
+    return (bound.includes('0.0.0.0') || bound.includes('::')) && this.isLocal(ip)
+  }
+
+  /** True for an address of this pod. */
+  isLocal(ip: string): boolean {
+    return this.#local.has(ip)
   }
 
   connect(address: SocketAddress, dialer: Dialer): Dial {
@@ -169,13 +176,18 @@ export class Sessions implements SessionHost {
     if (this.#open.size === 0) return
     await new Promise<void>((resolve) => {
       const timer = this.clock.after(grace, () => {
-        for (const session of [...this.#open]) session.abort('drain-timeout')
+        this.abort()
       })
       this.#whenEmpty.push(() => {
         timer.cancel()
         resolve()
       })
     })
+  }
+
+  /** Resets every connection, so that no peer takes what it has for all there is. */
+  abort(): void {
+    for (const session of [...this.#open]) session.abort('drain-timeout')
   }
 
   stop(): void {
@@ -208,7 +220,6 @@ export class Sessions implements SessionHost {
     for (const session of this.#open) {
       const { relay, destination } = session
       if (relay === undefined) continue
-      session.judge()
       const idle = now - relay.lastActive
       if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
         session.abort('idle-timeout')
@@ -241,11 +252,4 @@ export class Sessions implements SessionHost {
     const level = error.kind.source === 'downstream' ? 'info' : 'warn'
     this.#log[level]({ ...line, error: error.code, ...error.context, message: error.message })
   }
-}
-
-function isLocal(ip: string): boolean {
-  if (ip.startsWith('127.')) return true
-  return Object.values(networkInterfaces()).some(
-    (addresses) => addresses?.some(({ address }) => parseIp(address) === ip) === true,
-  )
 }

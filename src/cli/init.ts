@@ -22,7 +22,8 @@ const MODE_WORDS: readonly string[] = ['true', 'false']
 
 const EPILOGUE = `
 Every option is also an environment variable: --outbound-port is ${variableOf('outbound-port')},
---dry-run is ${variableOf('dry-run')}=true. The command line wins.
+--dry-run is ${variableOf('dry-run')}=true. The command line wins. An empty variable counts as
+absent, unless it is a list.
 
 Lists are separated by commas. Ports and ids may be ranges: 80,3000-3010. "all" captures everything, "" nothing.
 A connection is captured if its port and its address are included and nothing about it is excluded.
@@ -138,7 +139,8 @@ function isSet(
 ): boolean {
   if (values[mode === 'dry-run' ? 'dryRun' : mode] === true) return true
   const variable = variableOf(mode)
-  const text = environment[variable] ?? 'false'
+  const given = environment[variable]?.trim() ?? ''
+  const text = given === '' ? 'false' : given
   if (!MODE_WORDS.includes(text)) problems.add(variable, 'must be one of true, false', text)
   return text === 'true'
 }

@@ -73,7 +73,7 @@ async function runInit(values: Values, environment: Environment): Promise<number
     return cleanup ? await remove(options, log) : await installAndVerify(options, log)
   } catch (error) {
     const code = error instanceof MeshError ? error.code : 'internal'
-    log.error({ reason: code }, error instanceof Error ? error.message : String(error))
+    log.error({ error: code }, error instanceof Error ? error.message : String(error))
     return STATUS.failed
   }
 }
@@ -97,7 +97,7 @@ async function installAndVerify(options: Options, log: Log): Promise<number> {
     if (kind === 'verified') log.info({ family }, `verified: ${reason} at the proxy's port`)
     else if (kind === 'skipped') log.warn({ family }, `not verified: ${reason}`)
     else {
-      log.error({ family, reason: 'init-failed' }, reason)
+      log.error({ family, error: 'init-failed' }, reason)
       status = STATUS.unverified
     }
   }

@@ -51,7 +51,10 @@ for (const backend of BACKENDS) {
         await mesh.iptables(family, '-t', 'nat', '-I', 'OUTPUT', '-p', 'tcp', '-j', 'RETURN')
         const done = await mesh.init()
         t.equal(done.code, 126, done.stdout)
-        t.match(done.stdout, /did not reach the proxy's port|was not redirected/)
+        t.match(
+          done.stdout,
+          /"error":"init-failed".*(did not reach the proxy's port|was not redirected)/,
+        )
         await mesh.iptables(family, '-t', 'nat', '-D', 'OUTPUT', '1')
       }
     })
@@ -86,7 +89,7 @@ for (const backend of BACKENDS) {
       const script = `case "$*" in *--test*) exec ${real} "$@";; esac; echo out of luck >&2; exit 4`
       const done = await mesh.initWith({ [program]: script }, ...flags)
       t.equal(done.code, 1, done.stdout)
-      t.match(done.stdout, /"reason":"init-failed".*IPv4 rules are back.*out of luck/)
+      t.match(done.stdout, /"error":"init-failed".*IPv4 rules are back.*out of luck/)
       t.equal(await mesh.saved(), before)
     })
 

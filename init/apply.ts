@@ -13,7 +13,7 @@ import { chooseBackend } from './backend.ts'
 import type { Options } from './options.ts'
 import { plannedRules } from './rules.ts'
 import { NOTHING, parseRuleset, type Ruleset, sameRuleset, transition } from './ruleset.ts'
-import { findTools, restore, save, type Tools } from './tools.ts'
+import { findTools, restore, save, saysUnserved, type Tools } from './tools.ts'
 
 export interface Surroundings {
   readonly clock: Clock
@@ -48,13 +48,28 @@ export async function install(options: Options, around: Surroundings): Promise<O
     }
   }
   const kept = v6 === undefined ? [v4] : [v4, v6]
-  changed = (await removeOurs(options, around, kept)) || changed
+  const others = await removeOurs(options, around, kept)
+  for (const { program, said } of others.unread) {
+    around.warn(`It is not known if rules of an earlier init are left: ${program} said: ${said}.`)
+  }
+  changed = others.changed || changed
   return { backend: v4.backend, families: kept.map(({ family }) => family), changed }
 }
 
-/** Removes what we installed, in every table, family and backend. */
+/** Removes what we installed, in every table, family and backend; fails if it could not look into all of them. */
 export async function cleanUp(options: Options, around: Surroundings): Promise<boolean> {
-  return await removeOurs(options, around, [])
+  const { changed, looked, unread } = await removeOurs(options, around, [])
+  if (unread.length > 0) {
+    const said = unread.map((one) => `${one.program}: ${one.said}`).join('; ')
+    throw new MeshError('init-failed', { unread: said })
+  }
+  if (looked === 0) {
+    throw new MeshError('init-failed', {
+      missing: 'iptables that works with this kernel',
+      install: 'the package iptables',
+    })
+  }
+  return changed
 }
 
 async function findV6(
@@ -78,8 +93,7 @@ async function whyNoV6(backend: Tools['backend']): Promise<Tools | string> {
     await save(tools)
     return tools
   } catch (error) {
-    const said = error instanceof MeshError ? error.context['said'] : undefined
-    return `${tools.save} failed: ${said ?? String(error)}`
+    return `${tools.save} failed: ${saidBy(error)}`
   }
 }
 
@@ -142,29 +156,53 @@ async function rollBack(
   throw new MeshError('init-failed', { rolledBack: said }, cause)
 }
 
-/** Takes ours away wherever it is, except from what `kept` names; true if something was written. */
+interface Removal {
+  /** True if something was written. */
+  readonly changed: boolean
+  /** How many pairs of backend and family could be read. */
+  readonly looked: number
+  /** What could not be read, though it may hold something of ours. */
+  readonly unread: readonly { readonly program: string; readonly said: string }[]
+}
+
+/** Takes ours away wherever it is, except from what `kept` names. */
 async function removeOurs(
   options: Options,
   around: Surroundings,
   kept: readonly Tools[],
-): Promise<boolean> {
+): Promise<Removal> {
   let changed = false
+  let looked = 0
+  const unread: { program: string; said: string }[] = []
   for (const backend of BACKENDS) {
     for (const family of FAMILIES) {
       if (kept.some((tools) => tools.backend === backend && tools.family === family)) continue
       const tools = findTools(backend, family)
-      if (tools === undefined || !(await holdsOurs(tools))) continue
-      changed = (await settle(tools, NOTHING, options, around)) || changed
+      if (tools === undefined) continue
+      const found = await look(tools)
+      if (found === undefined) continue
+      if (typeof found === 'string') {
+        unread.push({ program: tools.save, said: found })
+        continue
+      }
+      looked++
+      if (found.size > 0) changed = (await settle(tools, NOTHING, options, around)) || changed
     }
   }
-  return changed
+  return { changed, looked, unread }
 }
 
-/** A backend that the kernel does not serve cannot hold anything. */
-async function holdsOurs(tools: Tools): Promise<boolean> {
+/** What of ours there is, or why that is not known; undefined where the kernel serves nothing that could hold it. */
+async function look(tools: Tools): Promise<Ruleset | string | undefined> {
   try {
-    return (await ours(tools)).size > 0
-  } catch {
-    return false
+    return await ours(tools)
+  } catch (error) {
+    const said = saidBy(error)
+    return saysUnserved(said) ? undefined : said
   }
+}
+
+function saidBy(error: unknown): string {
+  const said = error instanceof MeshError ? error.context['said'] : undefined
+  return String(said ?? error)
 }

@@ -101,6 +101,18 @@ export const FLAGS: readonly Flag[] = [
   flag('verify', '<bool>', 'true', 'prove the redirect afterwards by a real connection'),
 ]
 
+const LISTS: ReadonlySet<FlagName> = new Set<FlagName>([
+  'inbound-ports-include',
+  'inbound-ports-exclude',
+  'outbound-ports-include',
+  'outbound-ports-exclude',
+  'outbound-cidrs-include',
+  'outbound-cidrs-exclude',
+  'interfaces-exclude',
+  'uids-exclude',
+  'gids-exclude',
+])
+
 const PREFIX = 'UNDERPASS_INIT_'
 
 /** The environment variable of a flag: `outbound-port` is UNDERPASS_INIT_OUTBOUND_PORT. */
@@ -126,8 +138,10 @@ export function gather(
     const variable = variableOf(name)
     const fromLine = flags[name]
     const fromEnvironment = environment[variable]
+    // Manifests set variables that they have no value for. Only a list can mean nothing by being empty.
+    const absent = fromEnvironment?.trim() === '' && !LISTS.has(name)
     if (fromLine !== undefined) given.set(name, { text: fromLine, path: `--${name}` })
-    else if (fromEnvironment !== undefined) {
+    else if (fromEnvironment !== undefined && !absent) {
       given.set(name, { text: fromEnvironment, path: variable })
     }
   }

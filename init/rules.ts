@@ -11,7 +11,12 @@
 // operator includes a loopback network by name. A Service address is no address of the pod, so it is captured, also
 // when the Service is the application's own. UDP is never touched.
 //
-// Link-local IPv6 destinations are left alone: the redirect loses their scope, without which nobody can reach them.
+// Link-local IPv6 destinations are left alone, both ways: the redirect loses their scope, without which nobody can
+// reach them.
+//
+// The proxy connects to the original destination, so only what is really for this pod may come to it from outside: a
+// packet that a neighbour routes through the pod would be relayed to anybody, one for 127.0.0.1 carried to services
+// that trust loopback. The kernel looks at neither before the redirect, and drops both where there is none.
 
 import type { Cidr } from '../src/lib/address.ts'
 import type { Options, Range } from './options.ts'
@@ -27,17 +32,19 @@ const INVALID = 'UNDERPASS_INVALID'
 /** What the xt_multiport match holds; a range takes two. */
 const MULTIPORT_SLOTS = 15
 
+const LINK_LOCAL = `-d fe80::/10 ${comment('link-local')} -j RETURN`
+
 /** The rules for one family. */
 export function plannedRules(options: Options, family: 4 | 6): Ruleset {
   const nat: TableRules = {
     chains: new Map([
-      [INBOUND, inboundRules(options)],
+      [INBOUND, inboundRules(options, family)],
       [IN_REDIRECT, [`-p tcp -j REDIRECT --to-ports ${options.inboundPort}`]],
       [OUTPUT, outputRules(options, family)],
       [REDIRECT, [`-p tcp -j REDIRECT --to-ports ${options.outboundPort}`]],
     ]),
     jumps: [
-      `-A PREROUTING -p tcp ${comment('inbound')} -j ${INBOUND}`,
+      `-A PREROUTING -p tcp -m addrtype --dst-type LOCAL ${comment('inbound')} -j ${INBOUND}`,
       `-A OUTPUT -p tcp ${comment('outbound')} -j ${OUTPUT}`,
     ],
   }
@@ -46,11 +53,12 @@ export function plannedRules(options: Options, family: 4 | 6): Ruleset {
   return tables
 }
 
-function inboundRules(options: Options): readonly string[] {
+function inboundRules(options: Options, family: 4 | 6): readonly string[] {
   const { metricsPort, meshPort, inboundPortsExclude, inboundPortsInclude } = options
   const ours = [meshPort, metricsPort].map((port) => ({ first: port, last: port }))
   return [
     `-i lo ${comment('from this pod')} -j RETURN`,
+    family === 4 ? `-d 127.0.0.0/8 ${comment('loopback from outside')} -j RETURN` : LINK_LOCAL,
     ...options.interfacesExclude.map(
       (name) => `-i ${name} ${comment('excluded interface')} -j RETURN`,
     ),
@@ -77,7 +85,7 @@ function outputRules(options: Options, family: 4 | 6): readonly string[] {
     ),
     ...ownerMatches('uid', options.uidsExclude),
     ...ownerMatches('gid', options.gidsExclude),
-    ...(family === 6 ? [`-d fe80::/10 ${comment('link-local')} -j RETURN`] : []),
+    ...(family === 6 ? [LINK_LOCAL] : []),
     ...addressMatches(outboundCidrsExclude, family).map(
       (match) => `${match}${comment('excluded address')} -j RETURN`,
     ),

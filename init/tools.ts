@@ -66,6 +66,19 @@ export async function kernelServes(tools: Tools): Promise<boolean> {
   return ran.status === 0
 }
 
+// Without nf_tables the kernel knows no such netlink protocol or subsystem; without ip_tables it has no table.
+const UNSERVED = [
+  /Failed to initialize nft: (Protocol|Address family) not supported/,
+  /Could not fetch rule set generation id: (Invalid argument|Operation not supported)/,
+  /Table does not exist \(do you need to insmod\?\)/,
+  /iptables who\? \(do you need to insmod\?\)/,
+]
+
+/** True if a program's words mean that the kernel does not serve its backend, not that it would not answer. */
+export function saysUnserved(said: string): boolean {
+  return UNSERVED.some((words) => words.test(said))
+}
+
 function restoreCanWait(version: string): boolean {
   const [, major = 0, minor = 0, patch = 0] = (/v(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).map(
     Number,

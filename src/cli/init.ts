@@ -22,7 +22,8 @@ const MODE_WORDS: readonly string[] = ['true', 'false']
 
 const EPILOGUE = `
 Every option is also an environment variable: --outbound-port is ${variableOf('outbound-port')},
---dry-run is ${variableOf('dry-run')}=true. The command line wins.
+--dry-run is ${variableOf('dry-run')}=true. The command line wins. An empty variable counts as
+absent, unless it is a list.
 
 Lists are separated by commas. Ports and ids may be ranges: 80,3000-3010. "all" captures everything, "" nothing.
 A connection is captured if its port and its address are included and nothing about it is excluded.
@@ -72,7 +73,7 @@ async function runInit(values: Values, environment: Environment): Promise<number
     return cleanup ? await remove(options, log) : await installAndVerify(options, log)
   } catch (error) {
     const code = error instanceof MeshError ? error.code : 'internal'
-    log.error({ reason: code }, error instanceof Error ? error.message : String(error))
+    log.error({ error: code }, error instanceof Error ? error.message : String(error))
     return STATUS.failed
   }
 }
@@ -96,7 +97,7 @@ async function installAndVerify(options: Options, log: Log): Promise<number> {
     if (kind === 'verified') log.info({ family }, `verified: ${reason} at the proxy's port`)
     else if (kind === 'skipped') log.warn({ family }, `not verified: ${reason}`)
     else {
-      log.error({ family, reason: 'init-failed' }, reason)
+      log.error({ family, error: 'init-failed' }, reason)
       status = STATUS.unverified
     }
   }
@@ -138,7 +139,8 @@ function isSet(
 ): boolean {
   if (values[mode === 'dry-run' ? 'dryRun' : mode] === true) return true
   const variable = variableOf(mode)
-  const text = environment[variable] ?? 'false'
+  const given = environment[variable]?.trim() ?? ''
+  const text = given === '' ? 'false' : given
   if (!MODE_WORDS.includes(text)) problems.add(variable, 'must be one of true, false', text)
   return text === 'true'
 }

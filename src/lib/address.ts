@@ -67,11 +67,19 @@ export function parseCidr(text: string): Cidr | undefined {
   if (bits !== undefined && !/^\d{1,3}$/.test(bits)) return undefined
   const length = bits === undefined ? width : Number(bits)
   if (length > width) return undefined
-  const network =
-    ip.kind() === 'ipv4'
-      ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${length}`)
-      : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`)
-  return { text: `${network.toString()}/${length}`, family: ip.kind() === 'ipv4' ? 4 : 6 }
+  // A shorter prefix covers more than the mapped addresses, so it stays a network of IPv6.
+  const folded = length >= MAPPED_BITS ? ipaddr.process(address) : ip
+  return networkOf(folded, folded.kind() === ip.kind() ? length : length - MAPPED_BITS)
+}
+
+/** ::ffff:0:0/96 holds the IPv4-mapped addresses (RFC 4291, section 2.5.5.2). */
+const MAPPED_BITS = 96
+
+function networkOf(ip: ipaddr.IPv4 | ipaddr.IPv6, length: number): Cidr {
+  const cidr = `${ip.toString()}/${length}`
+  return ip.kind() === 'ipv4'
+    ? { text: `${ipaddr.IPv4.networkAddressFromCIDR(cidr).toString()}/${length}`, family: 4 }
+    : { text: `${ipaddr.IPv6.networkAddressFromCIDR(cidr).toString()}/${length}`, family: 6 }
 }
 
 /** An IP address in normal form; an empty one after a problem. */

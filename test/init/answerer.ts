@@ -2,10 +2,10 @@
 //
 // `proxy` stands where a proxy stands and answers each connection with its original destination; `app PORT...`
 // answers as the application on that port; `dial TARGET...` prints what each target answered, one line each. The
-// targets are `ip:port`.
+// targets are `ip:port`, an IPv6 address in brackets, with a zone if it needs one.
 
 import { connect, createServer, type Socket } from 'node:net'
-import { familyOf, formatAddress, parseAddress, parseIp } from '../../src/lib/address.ts'
+import { familyOf, formatAddress, parseIp } from '../../src/lib/address.ts'
 import { originalDestination } from '../../src/lib/socket-option.ts'
 
 const [role = '', ...words] = process.argv.slice(2)
@@ -39,10 +39,10 @@ function answer(ports: readonly number[], say: (socket: Socket) => string): void
 }
 
 async function dial(target: string): Promise<string> {
-  const { ip, port } = parseAddress(target) ?? { ip: '', port: 0 }
+  const [, ip = '', port = ''] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(target) ?? []
   return await new Promise((resolve) => {
     let said = ''
-    const socket = connect({ host: ip, port, timeout: 2000 })
+    const socket = connect({ host: ip, port: Number(port), timeout: 2000 })
     socket.setEncoding('utf8').on('data', (text: string) => {
       said += text
     })

@@ -30,6 +30,16 @@ t.test('command: a dry run prints what the flags and the environment say', async
   t.notMatch(stdout, /ip6tables/)
 })
 
+t.test('command: empty variables count as absent', async (t) => {
+  const { code, stdout, stderr } = await init([], {
+    UNDERPASS_INIT_VERIFY: '',
+    UNDERPASS_INIT_CLEANUP: '',
+    UNDERPASS_INIT_DRY_RUN: 'true',
+  })
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^# iptables-restore --noflush\n/)
+})
+
 t.test('command: refused options end with 2 and are all named', async (t) => {
   const { code, stdout, stderr } = await init(['--outbound-port', 'x', '--proxy-uid', '-1'], {
     UNDERPASS_INIT_CLEANUP: 'perhaps',

@@ -81,6 +81,19 @@ t.test('options: the environment counts where the command line says nothing', as
   t.equal(new Set(FLAGS.map(({ name }) => variableOf(name))).size, FLAGS.length)
 })
 
+t.test('options: an empty variable says nothing, unless it is a list', async (t) => {
+  const lists = new Set<string>(['<ports>', '<cidrs>', '<names>', '<uids>', '<gids>'])
+  const scalars = FLAGS.filter(({ value }) => !lists.has(value)).map(({ name }) => name)
+  t.equal(scalars.length, 12)
+  const empty = Object.fromEntries(scalars.map((name) => [variableOf(name), ' ']))
+  const { options, problems } = read({}, { ...empty, UNDERPASS_INIT_VERIFY: '' })
+  t.same(problems, [])
+  t.same(options, defaultOptions())
+  const nothing = read({}, { UNDERPASS_INIT_OUTBOUND_PORTS_INCLUDE: '' })
+  t.same(nothing.options.outboundPortsInclude, [])
+  t.equal(read({ verify: '' }).problems.length, 1, 'on the command line somebody wrote it')
+})
+
 t.test('options: every problem at once, with its flag or variable and value', async (t) => {
   const { problems } = read(
     {

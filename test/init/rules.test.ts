@@ -36,6 +36,7 @@ t.test('rules: the whole text of a pod without options', async (t) => {
 :UNDERPASS_OUTPUT - [0:0]
 :UNDERPASS_REDIRECT - [0:0]
 -A UNDERPASS_INBOUND -i lo -m comment --comment "underpass: from this pod" -j RETURN
+-A UNDERPASS_INBOUND -d fe80::/10 -m comment --comment "underpass: link-local" -j RETURN
 -A UNDERPASS_INBOUND -p tcp -m multiport --dports 15008,15020 -m comment --comment "underpass: port of the proxy" -j RETURN
 -A UNDERPASS_INBOUND -p tcp -j UNDERPASS_IN_REDIRECT
 -A UNDERPASS_IN_REDIRECT -p tcp -j REDIRECT --to-ports 15006
@@ -45,7 +46,7 @@ t.test('rules: the whole text of a pod without options', async (t) => {
 -A UNDERPASS_OUTPUT -o lo -m comment --comment "underpass: inside this pod" -j RETURN
 -A UNDERPASS_OUTPUT -p tcp -j UNDERPASS_REDIRECT
 -A UNDERPASS_REDIRECT -p tcp -j REDIRECT --to-ports 15001
--A PREROUTING -p tcp -m comment --comment "underpass: inbound" -j UNDERPASS_INBOUND
+-A PREROUTING -p tcp -m addrtype --dst-type LOCAL -m comment --comment "underpass: inbound" -j UNDERPASS_INBOUND
 -A OUTPUT -p tcp -m comment --comment "underpass: outbound" -j UNDERPASS_OUTPUT
 COMMIT
 `,
@@ -54,7 +55,7 @@ COMMIT
 
 t.test('rules: a multiport match holds 15 slots, a range takes two', async (t) => {
   const sixteen = Array.from({ length: 16 }, (_, index) => 1000 + 2 * index)
-  const [, , full, rest] = chain('UNDERPASS_INBOUND', {
+  const [, , , full, rest] = chain('UNDERPASS_INBOUND', {
     'inbound-ports-exclude': sixteen.join(','),
   })
   t.equal(full, `-p tcp -m multiport --dports ${sixteen.slice(0, 15).join(',')} -j RETURN`)
@@ -64,8 +65,8 @@ t.test('rules: a multiport match holds 15 slots, a range takes two', async (t) =
     (_, index) => `${2000 + 10 * index}-${2005 + 10 * index}`,
   )
   const matches = chain('UNDERPASS_INBOUND', { 'inbound-ports-exclude': ranges.join(',') })
-  t.equal(matches[2]?.split(':').length, 8, 'seven ranges in the first')
-  t.equal(matches[3], '-p tcp -m multiport --dports 2070:2075 -j RETURN')
+  t.equal(matches[3]?.split(':').length, 8, 'seven ranges in the first')
+  t.equal(matches[4], '-p tcp -m multiport --dports 2070:2075 -j RETURN')
 })
 
 t.test('rules: included ports and networks are captured together only', async (t) => {
@@ -110,6 +111,14 @@ t.test('rules: everything excluded stands before anything captured', async (t) =
     '-o lo -d 127.0.0.0/8 -p tcp -j UNDERPASS_REDIRECT',
     '-o lo -j RETURN',
     '-d 127.0.0.0/8 -p tcp -j UNDERPASS_REDIRECT',
+  ])
+})
+
+t.test('rules: from outside neither loopback nor link-local is captured', async (t) => {
+  t.same(chain('UNDERPASS_INBOUND').slice(0, 2), ['-i lo -j RETURN', '-d 127.0.0.0/8 -j RETURN'])
+  t.same(chain('UNDERPASS_INBOUND', {}, 6).slice(0, 2), [
+    '-i lo -j RETURN',
+    '-d fe80::/10 -j RETURN',
   ])
 })
 

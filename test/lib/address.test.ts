@@ -53,6 +53,12 @@ t.test('address: CIDRs', async (t) => {
   t.same(parseCidr('198.18.7.9/15'), { text: '198.18.0.0/15', family: 4 })
   t.same(parseCidr('fd00::1'), { text: 'fd00::1/128', family: 6 })
   t.same(parseCidr('0.0.0.0/0'), { text: '0.0.0.0/0', family: 4 })
+  t.same(parseCidr('::ffff:198.18.7.9/111'), { text: '198.18.0.0/15', family: 4 })
+  t.same(parseCidr('::FFFF:c612:709/128'), { text: '198.18.7.9/32', family: 4 })
+  t.same(parseCidr('::ffff:198.18.7.9'), { text: '198.18.7.9/32', family: 4 })
+  t.same(parseCidr('::ffff:0:0/96'), { text: '0.0.0.0/0', family: 4 })
+  t.same(parseCidr('::ffff:198.18.7.9/95'), { text: '::fffe:0:0/95', family: 6 })
+  t.same(parseCidr('::ffff:198.18.7.9/0'), { text: '::/0', family: 6 })
   for (const text of ['198.18.0.0/33', '198.18.0.0/', 'fd00::/129', '/8', '1/8', 'a/8', '::/-1']) {
     t.equal(parseCidr(text), undefined, text)
   }

@@ -51,7 +51,10 @@ for (const backend of BACKENDS) {
         await mesh.iptables(family, '-t', 'nat', '-I', 'OUTPUT', '-p', 'tcp', '-j', 'RETURN')
         const done = await mesh.init()
         t.equal(done.code, 126, done.stdout)
-        t.match(done.stdout, /did not reach the proxy's port|was not redirected/)
+        t.match(
+          done.stdout,
+          /"error":"init-failed".*(did not reach the proxy's port|was not redirected)/,
+        )
         await mesh.iptables(family, '-t', 'nat', '-D', 'OUTPUT', '1')
       }
     })
@@ -86,7 +89,7 @@ for (const backend of BACKENDS) {
       const script = `case "$*" in *--test*) exec ${real} "$@";; esac; echo out of luck >&2; exit 4`
       const done = await mesh.initWith({ [program]: script }, ...flags)
       t.equal(done.code, 1, done.stdout)
-      t.match(done.stdout, /"reason":"init-failed".*IPv4 rules are back.*out of luck/)
+      t.match(done.stdout, /"error":"init-failed".*IPv4 rules are back.*out of luck/)
       t.equal(await mesh.saved(), before)
     })
 
@@ -121,6 +124,41 @@ for (const backend of BACKENDS) {
       const done = await mesh.shop.exec(APP_UID, command)
       t.equal(done.code, 1, done.stdout)
       t.match(done.stdout, /init-failed.*(you must be root|Permission denied)/)
+      const cleanup = await mesh.shop.exec(APP_UID, [...command, '--cleanup'])
+      t.equal(cleanup.code, 1, cleanup.stdout)
+      t.match(cleanup.stdout, /init-failed.*(you must be root|Permission denied)/)
+    })
+
+    await t.test(
+      'init: a cleanup that cannot look everywhere fails, and cleans the rest',
+      async (t) => {
+        await mesh.install()
+        const done = await mesh.initWith(broken, '--cleanup')
+        t.equal(done.code, 1, done.stdout)
+        t.match(done.stdout, /init-failed.*no table for you/)
+        t.notMatch(ours(await mesh.saved()).join(' '), /127\.0\.0\.0/, 'IPv4 is clean')
+        const unserved = 'echo "Failed to initialize nft: Protocol not supported" >&2; exit 1'
+        const other = backend === 'nft' ? 'legacy' : 'nft'
+        const absent = {
+          [`iptables-${other}-save`]: unserved,
+          [`ip6tables-${other}-save`]: unserved,
+        }
+        const clean = await mesh.initWith(absent, '--cleanup')
+        t.equal(clean.code, 0, clean.stdout)
+        t.same(ours(await mesh.saved()), [])
+      },
+    )
+
+    await t.test('init: a cleanup without any program that could look fails', async (t) => {
+      const names = ['iptables', 'ip6tables'].flatMap((name) => [
+        name,
+        `${name}-nft`,
+        `${name}-legacy`,
+      ])
+      const none = Object.fromEntries(names.map((name) => [name, 'exit 127']))
+      const done = await mesh.initWith(none, '--cleanup')
+      t.equal(done.code, 1, done.stdout)
+      t.match(done.stdout, /init-failed.*missing=iptables/)
     })
   })
 }

@@ -3,7 +3,7 @@
 // accept -> original destination (the pod's own address and the application's port) -> then, in the session:
 // connect -> relay. Composition only: each step is in its own room.
 
-import { formatAddress, type SocketAddress } from '../lib/address.ts'
+import { formatAddress, isLoopback, type SocketAddress } from '../lib/address.ts'
 import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
 import type { DestinationSource } from './net/original-destination.ts'
@@ -45,8 +45,8 @@ export class Inbound {
   transparent(): Acceptor {
     return this.#acceptor('', (connection) => {
       const dialled = this.#originalDestination(connection)
-      // Whoever routes a foreign address through this pod must not find a relay that dials it for them.
-      if (!this.#sessions.isLocal(dialled.ip)) {
+      // Whoever routes a foreign address through this pod, or its loopback to it, must not find a relay that dials it.
+      if (isLoopback(dialled.ip) || !this.#sessions.isLocal(dialled.ip)) {
         throw new MeshError('not-local', { target: formatAddress(dialled.ip, dialled.port) })
       }
       return { target: dialled, dialled }

@@ -278,3 +278,18 @@ t.test(
     t.notOk(world.named('shop.default').picker instanceof SourceAffinity)
   },
 )
+
+t.test('catalog: what is not ready takes no share, and is there for who dials it', async (t) => {
+  const world = new World()
+  const endpoints = [
+    { addresses: ['10.1.0.1'], ready: true },
+    { addresses: ['10.1.0.2'], ready: false },
+  ]
+  world.update({ services: [service()], endpointSlices: [slice([], { endpoints })] })
+  t.same(world.keys(), ['10.1.0.1:8080'])
+  const direct = world.catalog.table.find('10.1.0.2', 8080)
+  t.same(
+    direct?.picker.endpoints.map(({ key }) => key),
+    ['10.1.0.2:8080'],
+  )
+})

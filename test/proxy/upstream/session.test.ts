@@ -66,6 +66,7 @@ t.test('session: errno names become the words of the table', async (t) => {
     ETIMEDOUT: 'endpoint-timeout',
     EHOSTUNREACH: 'endpoint-unreachable',
     ENETUNREACH: 'endpoint-unreachable',
+    EADDRNOTAVAIL: 'endpoint-unreachable',
     ECONNRESET: 'connect-failed',
     EACCES: 'connect-failed',
   }
@@ -85,7 +86,7 @@ t.test('session: no endpoint is a reset at once', async (t) => {
   t.equal(f.sessions.size, 0)
 })
 
-for (const errno of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL']) {
+for (const errno of ['EMFILE', 'ENFILE']) {
   t.test(`session: ${errno} is ours, so no other endpoint is tried or blamed`, async (t) => {
     const f = new Fixture(t)
     const destination = f.destination(3)
@@ -255,3 +256,38 @@ t.test(
     t.same(f.errors, {})
   },
 )
+
+t.test('session: what is reset long after is no failed connect, even if never used', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(2)
+  const client = f.arrive(destination)
+  const server = f.sockets.last.succeed()
+  f.clock.advance(CONNECT_TIMEOUT)
+  server.fail('ECONNRESET')
+  t.equal(client.closed, 'reset')
+  t.equal(f.sockets.dials.length, 1)
+  t.same(f.errors, { 'upstream-reset': 1 })
+  t.ok(destination.picker.endpoints.every(({ failures }) => failures === 0))
+})
+
+t.test('session: an endpoint that only listens has proved itself after probation', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(1)
+  const [endpoint] = destination.picker.endpoints
+  f.arrive(destination)
+  f.sockets.last.fail('ECONNREFUSED')
+  f.arrive(destination)
+  f.sockets.last.succeed()
+  t.equal(endpoint?.failures, 1)
+  f.clock.advance(20)
+  t.equal(endpoint?.failures, 0)
+})
+
+t.test('session: a client that is gone is not dialled for again', async (t) => {
+  const f = new Fixture(t)
+  const client = f.arrive(f.destination(3))
+  client.isGone = () => true
+  f.sockets.last.fail('ECONNREFUSED')
+  t.equal(f.sockets.dials.length, 1)
+  t.same(f.errors, { 'downstream-reset': 1 })
+})

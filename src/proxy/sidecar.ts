@@ -23,7 +23,7 @@ import { chooseSockets, type SocketChoice } from './net/sockets.ts'
 import { Outbound } from './outbound.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
-import { Metrics } from './telemetry/metrics.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
 export class Sidecar implements AdminSubject {
@@ -34,7 +34,8 @@ export class Sidecar implements AdminSubject {
   readonly #choice: SocketChoice
   readonly #counters = new CounterRegistry()
   readonly #sessions: Sessions
-  readonly #metrics: Metrics
+  /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
+  #metrics: Promise<Metrics> | undefined
   readonly #listeners: Listener[] = []
   readonly #servers: AdminServer[] = []
   #source: FileSource | undefined
@@ -51,7 +52,6 @@ export class Sidecar implements AdminSubject {
     this.routes = new Catalog(this.#counters, random)
     const limits = { ...settings, maxConnections: this.#affordableConnections() }
     this.#sessions = new Sessions(this.#choice.sockets, clock, limits, this.#counters, log)
-    this.#metrics = new Metrics(this.#counters, () => this.#sessions.size)
   }
 
   /** Rejects with a MeshError `configuration-invalid`, or `manifest-invalid` for what discovery finds. */
@@ -79,7 +79,9 @@ export class Sidecar implements AdminSubject {
   }
 
   async metrics(): Promise<{ type: string; body: string }> {
-    return { type: this.#metrics.contentType, body: await this.#metrics.page() }
+    this.#metrics ??= this.#loadMetrics()
+    const metrics = await this.#metrics
+    return { type: metrics.contentType, body: await metrics.page() }
   }
 
   now(): number {
@@ -127,6 +129,11 @@ export class Sidecar implements AdminSubject {
       this.#log.warn({ event: 'limit-lowered', maxConnections: most, descriptors, message })
     }
     return most
+  }
+
+  async #loadMetrics(): Promise<Metrics> {
+    const { Metrics } = await import('./telemetry/metrics.ts')
+    return new Metrics(this.#counters, () => this.#sessions.size)
   }
 
   async #startDiscovery(): Promise<void> {
@@ -239,7 +246,7 @@ export class Sidecar implements AdminSubject {
     for (const server of this.#servers) server.close()
     await this.#source?.close()
     this.#sessions.stop()
-    this.#metrics.stop()
+    ;(await this.#metrics)?.stop()
   }
 }
 

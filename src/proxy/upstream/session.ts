@@ -157,6 +157,10 @@ export class Session implements Choice, Dialer, RelayOwner {
       this.endpoint?.proved()
       this.#close(undefined)
     } else if (end.kind === 'broken') {
+      // Bytes of the client went, so nothing may be tried again; but the next ones should go elsewhere.
+      if (end.side === 'upstream' && this.relay?.sent === 0 && this.#isYoung()) {
+        this.endpoint?.connectFailed(this.#host.clock.now())
+      }
       this.#close(new MeshError(`${end.side}-reset`, { errno: end.code }))
     } else if (this.endpoint !== undefined && this.#isYoung()) {
       this.#timer?.cancel()

@@ -34,4 +34,8 @@ export class LeastRequest implements Picker {
     }
     return best
   }
+
+  answered(): void {
+    // It does not choose by latency.
+  }
 }

@@ -36,4 +36,8 @@ export class RoundRobin implements Picker {
     if (richest !== undefined) richest.credit -= total
     return richest?.endpoint
   }
+
+  answered(): void {
+    // It does not choose by latency.
+  }
 }

@@ -35,6 +35,10 @@ export class SourceAffinity implements Picker {
     }
     return best
   }
+
+  answered(): void {
+    // It does not choose by latency.
+  }
 }
 
 /** FNV-1a over the characters, mixed so that near texts are far apart. */

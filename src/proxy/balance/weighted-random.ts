@@ -25,4 +25,8 @@ export class WeightedRandom implements Picker {
       return left < 0
     })
   }
+
+  answered(): void {
+    // It does not choose by latency.
+  }
 }

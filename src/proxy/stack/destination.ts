@@ -6,15 +6,21 @@
 import type { Millis } from '../../lib/duration.ts'
 import type { Direction } from './counters.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Exchange, Stage } from './exchange.ts'
+
+/** Connections balanced, or requests. */
+export type Mode = 'l4' | 'l7'
 
 /** What a choice may depend on. */
 export interface Choice {
   /** The client's IP address; empty if it is not known. */
   readonly source: string
-  /** Endpoints that this connection has tried in vain. */
+  /** Endpoints that this connection or request has tried in vain. */
   readonly tried: readonly Endpoint[]
   /** The clock's `now`. */
   readonly now: number
+  /** A hash (32 bits, unsigned) that stands for the client where it is to stay with an endpoint; -1 for none. */
+  readonly affinity: number
 }
 
 /** A snapshot of endpoints with a rule for choosing; replaced whole when discovery changes. */
@@ -22,7 +28,18 @@ export interface Picker {
   readonly endpoints: readonly Endpoint[]
   /** An endpoint that was not tried yet, or undefined if there is none. */
   pick(choice: Choice): Endpoint | undefined
+  /** An endpoint answered, `latency` milliseconds after it was asked. */
+  answered(endpoint: Endpoint, latency: Millis, now: Millis): void
 }
+
+/** What clients are held together by: reads it off a request and leaves a hash in the exchange. */
+export interface Affinity {
+  /** Sets `affinity`, and the lines that the response is to carry. */
+  read(exchange: Exchange): void
+}
+
+/** What a port is known to speak without looking: `http`, `opaque` for anything else, or empty to look. */
+export type Protocol = 'http' | 'opaque' | ''
 
 export class Destination {
   readonly direction: Direction
@@ -35,6 +52,16 @@ export class Destination {
   maxConnections: number
   /** Connections that are open or being opened. */
   open = 0
+  /** What a policy says of it; undefined where the proxy's own mode holds. */
+  mode: Mode | undefined
+  protocol: Protocol = ''
+  affinity: Affinity | undefined
+  /** Requests that wait for a connection at most. */
+  maxPendingRequests = 1024
+  /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
+  seenHttp = false
+  /** The way of its requests; made when the first one comes. */
+  requests: Stage | undefined
 
   constructor(
     direction: Direction,
@@ -48,6 +75,9 @@ export class Destination {
     this.connectTimeout = rules.connectTimeout
     this.idleTimeout = rules.idleTimeout
     this.maxConnections = rules.maxConnections ?? Number.POSITIVE_INFINITY
+    this.mode = undefined
+    this.affinity = undefined
+    this.requests = undefined
   }
 }
 
@@ -63,5 +93,9 @@ export class SinglePicker implements Picker {
 
   pick(choice: Choice): Endpoint | undefined {
     return choice.tried.length === 0 ? this.#endpoint : undefined
+  }
+
+  answered(): void {
+    // There is nothing to choose by it.
   }
 }

@@ -6,12 +6,19 @@
 import { formatAddress, type SocketAddress } from '../../lib/address.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ConnectionCounters } from './counters.ts'
+import type { Stage } from './exchange.ts'
 
 /** An endpoint that cannot be connected to is avoided so long, and twice as long at each further failure. */
 const AVOID_BASE: Millis = 1000
 const AVOID_MAX: Millis = 60_000
 /** Long past. Not 0, which V8 keeps in another way than times, so that the first failure would change the shape. */
 const NEVER = Number.NEGATIVE_INFINITY
+
+/** The connections that requests to an endpoint share. */
+export interface Pool extends Stage {
+  /** The endpoint is gone: what is idle is closed at once, the rest when it is done. */
+  retire(): void
+}
 
 export class Endpoint {
   readonly address: SocketAddress
@@ -20,12 +27,17 @@ export class Endpoint {
   readonly counters: ConnectionCounters
   /** Its share of traffic, relative to its peers. */
   weight: number
-  /** Connections that are open or being opened. */
+  /** Connections (L4) and requests (L7) that are under way. */
   open = 0
   /** Connects in vain, one after the other. */
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
   avoidUntil: Millis = NEVER
+  /** A moving average of its latency and when it was last moved, for balancing; NaN before the first answer. */
+  latency: Millis = NaN
+  latencyAt: Millis = NaN
+  /** What takes requests to it; made when the first one comes. */
+  requests: Pool | undefined = undefined
 
   constructor(address: SocketAddress, weight: number, counters: ConnectionCounters) {
     this.address = address

@@ -14,6 +14,7 @@ import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
 import type { Ticker } from '../net/ticker.ts'
 import type { Choice, Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
+import { NO_AFFINITY } from '../stack/exchange.ts'
 
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MAX_CONNECT_TIMEOUTS = 5
@@ -65,6 +66,7 @@ export class Session implements Choice, Dialer, RelayOwner {
   relay: Relay | undefined
   endpoint: Endpoint | undefined
   now: number
+  readonly affinity: number = NO_AFFINITY
   readonly #host: SessionHost
   /** Both addresses of the connection to the endpoint, empty while there is none. */
   #upstream = ''

@@ -17,10 +17,11 @@ interface Wish {
   readonly source?: string
   readonly tried?: readonly Endpoint[]
   readonly now?: number
+  readonly affinity?: number
 }
 
 export function pick(picker: Picker, wish: Wish = {}): Endpoint | undefined {
-  return picker.pick({ source: '', tried: [], now: 0, ...wish })
+  return picker.pick({ source: '', tried: [], now: 0, affinity: -1, ...wish })
 }
 
 /** How often each endpoint is picked in `times` turns, in the order of the endpoints. */

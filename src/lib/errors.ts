@@ -9,6 +9,8 @@ export type Source = 'downstream' | 'upstream' | 'proxy'
 
 export interface ErrorKind {
   readonly proxyStatus: string
+  /** What an HTTP client is answered, where there is one: as RFC 9209 recommends for the type, unless we know better. */
+  readonly status: number
   readonly source: Source
   /** True if no byte can have reached an application, so that another endpoint may be tried. */
   readonly retriable: boolean
@@ -32,6 +34,11 @@ export type ErrorCode =
   | 'downstream-reset'
   | 'idle-timeout'
   | 'drain-timeout'
+  | 'request-refused'
+  | 'request-timeout'
+  | 'response-refused'
+  | 'response-incomplete'
+  | 'pending-limit'
   | 'configuration-invalid'
   | 'manifest-invalid'
   | 'init-failed'
@@ -40,24 +47,28 @@ export type ErrorCode =
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'endpoint-refused': {
     proxyStatus: 'connection_refused',
+    status: 502,
     source: 'upstream',
     retriable: true,
     title: 'the endpoint refused the connection',
   },
   'endpoint-timeout': {
     proxyStatus: 'connection_timeout',
+    status: 504,
     source: 'upstream',
     retriable: true,
     title: 'the endpoint did not answer within the connect timeout',
   },
   'endpoint-unreachable': {
     proxyStatus: 'destination_ip_unroutable',
+    status: 502,
     source: 'upstream',
     retriable: true,
     title: 'no route leads to the endpoint',
   },
   'endpoint-reset': {
     proxyStatus: 'connection_terminated',
+    status: 502,
     source: 'upstream',
     retriable: true,
     title:
@@ -65,96 +76,148 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   },
   'connect-failed': {
     proxyStatus: 'destination_unavailable',
+    status: 503,
     source: 'upstream',
     retriable: true,
     title: 'the connection to the endpoint failed for another reason, given in the details',
   },
   'no-endpoints': {
     proxyStatus: 'destination_unavailable',
+    status: 503,
     source: 'upstream',
     retriable: false,
     title: 'the service has no ready endpoint',
   },
   'service-unknown': {
     proxyStatus: 'destination_not_found',
+    status: 502,
     source: 'proxy',
     retriable: false,
     title: 'the service or port that was asked for is not one that discovery has',
   },
   'egress-denied': {
     proxyStatus: 'destination_ip_prohibited',
+    status: 403,
     source: 'proxy',
     retriable: false,
     title: 'the destination is outside the mesh and egress is denied',
   },
   'not-local': {
     proxyStatus: 'destination_ip_prohibited',
+    status: 421,
     source: 'downstream',
     retriable: false,
     title: 'an inbound connection was meant for an address that is not one of this pod',
   },
   'proxy-loop': {
     proxyStatus: 'proxy_loop_detected',
+    status: 502,
     source: 'proxy',
     retriable: false,
     title: 'the connection leads back to this proxy',
   },
   'original-destination-unknown': {
     proxyStatus: 'proxy_internal_error',
+    status: 500,
     source: 'proxy',
     retriable: false,
     title: 'the kernel did not say where the connection was going',
   },
   'connection-limit': {
     proxyStatus: 'connection_limit_reached',
+    status: 503,
     source: 'proxy',
     retriable: false,
     title: 'a limit on connections or file descriptors is reached',
   },
   'upstream-reset': {
     proxyStatus: 'connection_terminated',
+    status: 502,
     source: 'upstream',
     retriable: false,
-    title: 'the endpoint reset the open connection',
+    title: 'the endpoint reset the open connection, or closed it before it had answered',
   },
   'downstream-reset': {
     proxyStatus: 'connection_terminated',
+    status: 400,
     source: 'downstream',
     retriable: false,
-    title: 'the client reset the open connection',
+    title: 'the client reset the open connection, or went away before it had its answer',
   },
   'idle-timeout': {
     proxyStatus: 'connection_read_timeout',
+    status: 504,
     source: 'proxy',
     retriable: false,
     title: 'no byte moved in either direction for the idle timeout',
   },
   'drain-timeout': {
     proxyStatus: 'connection_terminated',
+    status: 503,
     source: 'proxy',
     retriable: false,
     title: 'the proxy stopped and the connection outlived the grace',
   },
+  'request-refused': {
+    proxyStatus: 'http_request_error',
+    status: 400,
+    source: 'downstream',
+    retriable: false,
+    title:
+      'the request is malformed or ambiguous; the details name the rule, the status may be another one of 4xx or 5xx',
+  },
+  'request-timeout': {
+    proxyStatus: 'http_request_error',
+    status: 408,
+    source: 'downstream',
+    retriable: false,
+    title: 'the head of the request did not come within a minute',
+  },
+  'response-refused': {
+    proxyStatus: 'http_protocol_error',
+    status: 502,
+    source: 'upstream',
+    retriable: false,
+    title: 'the response of the endpoint is malformed or ambiguous; the details name the rule',
+  },
+  'response-incomplete': {
+    proxyStatus: 'http_response_incomplete',
+    status: 502,
+    source: 'upstream',
+    retriable: false,
+    title: 'the endpoint ended the connection in the middle of its response',
+  },
+  'pending-limit': {
+    proxyStatus: 'connection_limit_reached',
+    status: 503,
+    source: 'proxy',
+    retriable: false,
+    title: 'all connections to the service are in use, and too many requests wait for one',
+  },
   'configuration-invalid': {
     proxyStatus: 'proxy_configuration_error',
+    status: 500,
     source: 'proxy',
     retriable: false,
     title: 'the configuration or command line was refused',
   },
   'manifest-invalid': {
     proxyStatus: 'proxy_configuration_error',
+    status: 500,
     source: 'proxy',
     retriable: false,
     title: 'a manifest was refused; the last good state stays in force',
   },
   'init-failed': {
     proxyStatus: 'proxy_internal_error',
+    status: 500,
     source: 'proxy',
     retriable: false,
     title: 'the redirects could not be installed, removed or verified',
   },
   internal: {
     proxyStatus: 'proxy_internal_error',
+    status: 500,
     source: 'proxy',
     retriable: false,
     title: 'a defect of the proxy itself',

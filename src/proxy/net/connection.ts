@@ -16,7 +16,7 @@ export type WriteResult = typeof WRITTEN | typeof PENDING | typeof FAILED
 /** Who is told what happens on a connection. */
 export interface Receiver {
   /** Bytes arrived. They may be overwritten once this returns, unless reading was stopped meanwhile. */
-  onData(from: Connection, chunk: Uint8Array): void
+  onData(from: Connection, chunk: Buffer): void
   /** The peer will send nothing more (FIN). */
   onEnd(from: Connection): void
   /** The pending write is done. */

@@ -37,9 +37,9 @@ export class RawConnection implements Connection {
   receiver: Receiver = NO_RECEIVER
   readonly #handle: TcpHandle
   readonly #context: RawContext
-  #buffer: Uint8Array
+  #buffer: Buffer
   /** The part of the buffer that the last read filled: the next read of the same size needs no new view. */
-  #view: Uint8Array
+  #view: Buffer
   #reading = false
   #closed = false
   #smallReads = 0
@@ -143,7 +143,7 @@ export class RawConnection implements Connection {
   }
 
   /** A read is done. Gives the buffer for the next one if it is to be another. */
-  readDone(): Uint8Array | undefined {
+  readDone(): Buffer | undefined {
     const { state, readResult } = this.#context.internals
     const size = state[readResult] ?? 0
     if (size > 0) return this.#received(size)
@@ -169,7 +169,7 @@ export class RawConnection implements Connection {
     if (!this.#closed) this.receiver.onError(this, errnoName(this.#writeFailure))
   }
 
-  #received(size: number): Uint8Array | undefined {
+  #received(size: number): Buffer | undefined {
     const buffer = this.#buffer
     if (size !== this.#view.length) {
       this.#view = size === buffer.length ? buffer : buffer.subarray(0, size)
@@ -199,7 +199,7 @@ export class RawConnection implements Connection {
     else this.receiver.onError(this, errnoName(status))
   }
 
-  #swap(next: Uint8Array): Uint8Array {
+  #swap(next: Buffer): Buffer {
     this.#context.buffers.giveBack(this.#buffer)
     this.#buffer = next
     this.#view = next
@@ -224,7 +224,7 @@ export class RawConnection implements Connection {
   }
 }
 
-function onRead(this: TcpHandle): Uint8Array | undefined {
+function onRead(this: TcpHandle): Buffer | undefined {
   return (this.owner as RawConnection).readDone()
 }
 

@@ -11,24 +11,24 @@ const SMALL_PER_SLAB = 32
 const LARGE_KEPT = 32
 
 export class ReadBuffers {
-  readonly #small: Uint8Array[] = []
-  readonly #large: Uint8Array[] = []
+  readonly #small: Buffer[] = []
+  readonly #large: Buffer[] = []
 
-  takeSmall(): Uint8Array {
+  takeSmall(): Buffer {
     return this.#small.pop() ?? this.#cutSlab()
   }
 
-  takeLarge(): Uint8Array {
+  takeLarge(): Buffer {
     return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE)
   }
 
-  giveBack(buffer: Uint8Array): void {
+  giveBack(buffer: Buffer): void {
     if (buffer.length === SMALL) this.#small.push(buffer)
     else if (this.#large.length < LARGE_KEPT) this.#large.push(buffer)
   }
 
   // One allocation for many pieces: the runtime's bookkeeping for one would be a tenth of the piece.
-  #cutSlab(): Uint8Array {
+  #cutSlab(): Buffer {
     const slab = Buffer.allocUnsafeSlow(SMALL * SMALL_PER_SLAB)
     for (let at = SMALL; at < slab.length; at += SMALL) {
       this.#small.push(slab.subarray(at, at + SMALL))

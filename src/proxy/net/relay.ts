@@ -23,8 +23,19 @@ export interface ByteCounters {
   sent: number
 }
 
+/** What was read of a connection before a relay got it. */
+export interface Opening {
+  readonly bytes: Buffer | undefined
+  /** The peer will send nothing more. */
+  readonly isEnd: boolean
+}
+
+export const NO_OPENING: Opening = { bytes: undefined, isEnd: false }
+
 export interface RelayOwner {
   onRelayEnd(end: RelayEnd): void
+  /** Upstream speaks or ends before downstream was released: release it now. */
+  onServerFirst(): void
 }
 
 const FINISHED: RelayEnd = { kind: 'finished' }
@@ -41,6 +52,7 @@ export class Relay implements Receiver {
   readonly #counters: ByteCounters
   readonly #ticker: Ticker
   readonly #owner: RelayOwner
+  #isReleased = false
   #anyEnded = false
   #directionsDone = 0
   #ended = false
@@ -60,19 +72,25 @@ export class Relay implements Receiver {
     this.lastActive = ticker.now
   }
 
-  /** Listens to upstream; downstream is read from `release` on. */
+  /** Listens to upstream; downstream is somebody else's until it is released. */
   start(): void {
-    this.downstream.receiver = this
     this.upstream.receiver = this
     this.upstream.readStart()
   }
 
-  /** Begins to read downstream. Once. */
-  release(): void {
-    if (!this.#ended) this.downstream.readStart()
+  /** Takes downstream over, beginning with what was read of it already. Once. */
+  release(opening: Opening = NO_OPENING): void {
+    if (this.#ended) return
+    this.#isReleased = true
+    this.downstream.receiver = this
+    const { bytes, isEnd } = opening
+    if (!isEnd) this.downstream.readStart()
+    // As if they had come just now: if they do not fit, reading stops.
+    if (bytes !== undefined) this.onData(this.downstream, bytes)
+    if (isEnd) this.onEnd(this.downstream)
   }
 
-  onData(from: Connection, chunk: Uint8Array): void {
+  onData(from: Connection, chunk: Buffer): void {
     this.lastActive = this.#ticker.now
     let result: number
     if (from === this.downstream) {
@@ -80,6 +98,7 @@ export class Relay implements Receiver {
       this.#counters.received += chunk.length
       result = this.upstream.write(chunk)
     } else {
+      if (!this.#isReleased) this.#owner.onServerFirst()
       this.sent += chunk.length
       this.#counters.sent += chunk.length
       result = this.downstream.write(chunk)
@@ -95,6 +114,7 @@ export class Relay implements Receiver {
 
   onEnd(from: Connection): void {
     this.lastActive = this.#ticker.now
+    if (!this.#isReleased) this.#owner.onServerFirst()
     this.#anyEnded = true
     this.#other(from).end()
   }
@@ -143,8 +163,10 @@ export class Relay implements Receiver {
       this.downstream.close()
       this.upstream.close()
     } else if (end.kind === 'unused') {
-      this.downstream.readStop()
-      this.downstream.receiver = NO_RECEIVER
+      if (this.#isReleased) {
+        this.downstream.readStop()
+        this.downstream.receiver = NO_RECEIVER
+      }
       this.upstream.reset()
     } else {
       this.downstream.reset()

@@ -58,6 +58,8 @@ export class Destination {
   affinity: Affinity | undefined
   /** Requests that wait for a connection at most. */
   maxPendingRequests = 1024
+  /** Requests that wait for one, the first to come first. */
+  readonly pending: Exchange[] = []
   /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
   seenHttp = false
   /** The way of its requests; made when the first one comes. */

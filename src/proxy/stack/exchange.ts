@@ -7,7 +7,12 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import { Event } from '../http/h1/event.ts'
 import type { Head } from '../http/h1/head.ts'
+import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
+import { RequestReader } from '../http/h1/request-reader.ts'
+import type { Connection } from '../net/connection.ts'
+import type { ByteCounters } from '../net/relay.ts'
 import type { Choice, Destination } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Observation } from './observation.ts'
@@ -15,9 +20,9 @@ import type { Observation } from './observation.ts'
 /** No affinity: any endpoint will do. */
 export const NO_AFFINITY = -1
 
-/** A step on the way of a request: built once for a destination, it keeps what it needs of a request in the exchange. */
+/** A step on the way of a request: built once for a destination; what it needs for a request it keeps in the exchange. */
 export interface Stage {
-  /** Takes a request further down. Its head may be read until the exchange is `sent` or has ended. */
+  /** Takes a request further down. Its head can be read until it is sent. */
   open(exchange: Exchange): void
   /** The response's head is there, on its way up. */
   headers(exchange: Exchange): void
@@ -30,6 +35,8 @@ export interface Stage {
  * `discard` drops what is staged.
  */
 export interface Downstream {
+  /** The head of the response proper has left: nothing else can be answered any more. */
+  readonly hasBegun: boolean
   /** The request can be sent now: gives upstream the body that is there, and goes on reading. */
   ready(): void
   /** A 1xx other than 101. */
@@ -41,8 +48,22 @@ export interface Downstream {
   /** False if the client does not take more for now; upstream is told to `resume`. */
   flush(): boolean
   discard(): void
-  /** There is no response, or the rest of it will not come. */
-  fail(error: ErrorCode, details: string): void
+  /** Upstream takes bytes again. */
+  resume(): void
+  /** Both messages are through. */
+  over(): void
+  /** There is no response, or the rest of it will not come: answers with the exchange's status if it still can. */
+  fail(error: ErrorCode): void
+  /** The exchange becomes a tunnel: both connections are joined, beginning with what upstream sent already. */
+  tunnel(upstream: TunnelEnd, bytes: Buffer | undefined): void
+}
+
+/** A connection to an endpoint that has become one end of a tunnel. */
+export interface TunnelEnd {
+  readonly connection: Connection
+  readonly counters: ByteCounters
+  /** Both directions are over and the connection is closed. */
+  closed(): void
 }
 
 /** The endpoint's side, from `Downstream.ready` on until the exchange ends. Staged and flushed as the other. */
@@ -58,13 +79,18 @@ export interface Upstream {
 }
 
 export class Exchange implements Choice {
-  destination: Destination
-  readonly downstream: Downstream & { resume(): void }
+  readonly destination: Destination
+  readonly downstream: Downstream
   upstream: Upstream | undefined = undefined
+  /** The stage that it came to, and the one that chose the endpoint: the answer returns through them. */
+  lowest: Stage | undefined = undefined
+  chooser: Stage | undefined = undefined
   request: Head
   response: Head | undefined = undefined
   /** The client's IP address; empty if it is not known. */
-  source: string
+  readonly source: string
+  /** How many connections through this very process it has come over. */
+  readonly depth: number
   /** A hash of what the client is to stay by, or NO_AFFINITY. */
   affinity: number = NO_AFFINITY
   readonly tried: Endpoint[] = []
@@ -76,9 +102,18 @@ export class Exchange implements Choice {
   startedAt: Millis = NaN
   /** When this attempt was sent. */
   sentAt: Millis = NaN
+  /** It was sent on a connection that had carried others before, and next time it must be a new one. */
+  wasReused = false
+  needsNew = false
+  /** The client knows no chunks (HTTP/1.0). */
+  plainBody = false
+  /** The request as it was sent, if that was all of it: it can be sent again. */
+  kept: Buffer | undefined = undefined
   /** 0 as long as there is no response. */
   status = 0
   error: ErrorCode | undefined = undefined
+  /** Why the last attempt failed. */
+  failure: ErrorCode | undefined = undefined
   /** What the log says of the error, besides its name. */
   details = ''
   requestBytes: number = NaN
@@ -90,21 +125,31 @@ export class Exchange implements Choice {
   /** What logs and traces noted; only where there are any. */
   observation: Observation | undefined = undefined
 
+  readonly #head: Head
+  #spare: RequestReader | undefined = undefined
+
+  /** `request` is the head that every request of this client is read into. */
   constructor(
     destination: Destination,
-    downstream: Downstream & { resume(): void },
+    downstream: Downstream,
     request: Head,
     source: string,
+    depth: number,
   ) {
     this.destination = destination
     this.downstream = downstream
     this.request = request
+    this.#head = request
     this.source = source
+    this.depth = depth
   }
 
   /** For the next request of the same client. */
   begin(now: Millis): void {
+    this.request = this.#head
     this.upstream = undefined
+    this.lowest = undefined
+    this.chooser = undefined
     this.response = undefined
     this.affinity = NO_AFFINITY
     this.tried.length = 0
@@ -113,8 +158,13 @@ export class Exchange implements Choice {
     this.now = now
     this.startedAt = now
     this.sentAt = now
+    this.wasReused = false
+    this.needsNew = false
+    this.plainBody = false
+    this.kept = undefined
     this.status = 0
     this.error = undefined
+    this.failure = undefined
     this.details = ''
     this.requestBytes = 0
     this.responseBytes = 0
@@ -122,5 +172,23 @@ export class Exchange implements Choice {
     this.requestLines = undefined
     this.responseLines = undefined
     this.observation = undefined
+  }
+
+  /**
+   * Makes the head readable again, from the bytes that were sent; false if they were not kept. The connection's own
+   * buffer may have been filled again since.
+   */
+  rewind(): boolean {
+    const { kept } = this
+    if (kept === undefined) return false
+    this.#spare ??= new RequestReader(DEFAULT_LIMITS)
+    const reader = this.#spare
+    reader.restart()
+    if (reader.read(kept, 0, kept.length) !== Event.head) return false
+    this.request = reader.head
+    // They stand in what was sent.
+    this.requestCut = 0
+    this.requestLines = undefined
+    return true
   }
 }

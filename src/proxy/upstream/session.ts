@@ -10,11 +10,14 @@ import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import { type ErrorCode, type ErrorContext, MeshError } from '../../lib/errors.ts'
 import type { Connection, Dial, Dialer } from '../net/connection.ts'
-import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
-import type { Ticker } from '../net/ticker.ts'
+import { NO_OPENING, type Opening, Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
+import { TICK, type Ticker } from '../net/ticker.ts'
+import type { Carried } from '../stack/carried.ts'
 import type { Choice, Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import { NO_AFFINITY } from '../stack/exchange.ts'
+import { connectError } from './connect-error.ts'
+import { pathOf } from './path.ts'
 
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MAX_CONNECT_TIMEOUTS = 5
@@ -25,17 +28,6 @@ const MAX_CONNECT_TIMEOUTS = 5
  */
 const PROBATION: Millis = 20
 
-const CONNECT_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  ECONNREFUSED: 'endpoint-refused',
-  ETIMEDOUT: 'endpoint-timeout',
-  EHOSTUNREACH: 'endpoint-unreachable',
-  ENETUNREACH: 'endpoint-unreachable',
-  EMFILE: 'connection-limit',
-  ENFILE: 'connection-limit',
-  // No address of that family to come from (IPv6 switched off), or no port left.
-  EADDRNOTAVAIL: 'endpoint-unreachable',
-}
-
 /** What all sessions of a proxy share: the world around one of them. */
 export interface SessionHost {
   readonly clock: Clock
@@ -43,18 +35,19 @@ export interface SessionHost {
   connect(address: SocketAddress, dialer: Dialer): Dial
   isOwnPort(address: SocketAddress): boolean
   /** `upstream` is the path (see `pathOf`) of a connection to an endpoint that begins, or has ended. */
-  connecting(session: Session, upstream: string): void
+  connecting(depth: number, upstream: string): void
   disconnected(upstream: string): void
   connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void
   ended(session: Session, error: MeshError | undefined): void
 }
 
-/** The two ends of a connection, as the key that no other connection has at the same time. */
-export function pathOf(from: SocketAddress, to: SocketAddress): string {
-  return `${from.ip} ${from.port} ${to.ip} ${to.port}`
+/** Who keeps the client's bytes until it is known what they are. */
+export interface Holder {
+  /** The server speaks first: what was kept is wanted now. */
+  onServerFirst(): void
 }
 
-export class Session implements Choice, Dialer, RelayOwner {
+export class Session implements Choice, Dialer, RelayOwner, Carried {
   readonly destination: Destination
   readonly downstream: Connection
   /** The client's address, undefined if it was gone before we asked. */
@@ -74,6 +67,9 @@ export class Session implements Choice, Dialer, RelayOwner {
   #timer: Timer | undefined
   /** Of the tried ones, those that did not answer at all. */
   readonly #silent: Endpoint[] = []
+  /** Set as long as the client's bytes are in other hands. */
+  #holder: Holder | undefined
+  #opening: Opening = NO_OPENING
   #attempts = 0
   #lastFailure: ErrorCode = 'no-endpoints'
 
@@ -83,8 +79,10 @@ export class Session implements Choice, Dialer, RelayOwner {
     destination: Destination,
     client: SocketAddress | undefined,
     depth: number,
+    holder?: Holder,
   ) {
     this.#host = host
+    this.#holder = holder
     this.downstream = downstream
     this.destination = destination
     this.client = client
@@ -136,22 +134,35 @@ export class Session implements Choice, Dialer, RelayOwner {
     }
     endpoint.counters.opened += 1
     this.relay = new Relay(this.downstream, upstream, endpoint.counters, this.#host.ticker, this)
-    const { relay } = this
-    relay.start()
-    if (endpoint.failures === 0) {
-      relay.release()
-    } else {
-      this.#timer = this.#host.clock.after(PROBATION, () => {
-        endpoint.proved()
-        relay.release()
-      })
+    this.relay.start()
+    if (this.#holder === undefined) this.#join(endpoint, this.relay)
+  }
+
+  /** The client's bytes are for the endpoint as they are. */
+  settle(opening: Opening): void {
+    this.#holder = undefined
+    this.#opening = opening
+    if (this.relay !== undefined && this.endpoint !== undefined) {
+      this.#join(this.endpoint, this.relay)
     }
+  }
+
+  /** The client's bytes are for others: the connection that was made or begun beforehand is given up. */
+  abandon(): void {
+    this.#dial?.cancel()
+    this.#dialDone()
+    this.relay?.upstream.reset()
+    this.#close(undefined)
+  }
+
+  onServerFirst(): void {
+    this.#holder?.onServerFirst()
   }
 
   onConnectFailed(code: string): void {
     const endpoint = this.#dialDone()
     if (endpoint === undefined) return
-    this.#tryAnother(endpoint, CONNECT_ERRORS[code] ?? 'connect-failed', code)
+    this.#tryAnother(endpoint, connectError(code), code)
   }
 
   onRelayEnd(end: RelayEnd): void {
@@ -175,12 +186,41 @@ export class Session implements Choice, Dialer, RelayOwner {
     }
   }
 
+  sweep(now: number): void {
+    const { relay, destination } = this
+    if (relay === undefined) return
+    const idle = now - relay.lastActive
+    if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
+      this.abort('idle-timeout')
+      return
+    }
+    if (idle >= TICK) relay.look()
+    // At every tick, since one can come late; it costs nothing where there is nothing left to give back.
+    if (idle >= 2 * TICK) relay.rest()
+  }
+
+  /** A connection ends when its ends do. */
+  drain(): void {
+    // Nothing is lost by waiting.
+  }
+
   /** Ends it with a reset to both sides. */
   abort(code: ErrorCode): void {
     this.#dial?.cancel()
     this.#dialDone()
     this.relay?.abort()
     this.#fail(code)
+  }
+
+  #join(endpoint: Endpoint, relay: Relay): void {
+    if (endpoint.failures === 0) {
+      relay.release(this.#opening)
+      return
+    }
+    this.#timer = this.#host.clock.after(PROBATION, () => {
+      endpoint.proved()
+      relay.release(this.#opening)
+    })
   }
 
   /** What is reset later than a connect may take was a good connection, even if it was never used. */
@@ -191,7 +231,7 @@ export class Session implements Choice, Dialer, RelayOwner {
   #register(dial: Dial, endpoint: Endpoint): boolean {
     if (this.#dial !== dial || dial.local === undefined) return false
     this.#upstream = pathOf(dial.local, endpoint.address)
-    this.#host.connecting(this, this.#upstream)
+    this.#host.connecting(this.depth, this.#upstream)
     return true
   }
 

@@ -9,11 +9,13 @@ import { type ErrorCode, MeshError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Connection, Dial, Dialer, SocketOptions, Sockets } from '../net/connection.ts'
 import { LocalAddresses } from '../net/local-addresses.ts'
-import { TICK, Ticker } from '../net/ticker.ts'
+import { Ticker } from '../net/ticker.ts'
+import type { Carried } from '../stack/carried.ts'
 import type { CounterRegistry, Direction } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
-import { pathOf, Session, type SessionHost } from './session.ts'
+import { pathOf } from './path.ts'
+import { type Holder, Session, type SessionHost } from './session.ts'
 
 /**
  * As many of the wanted connections as the descriptors are enough for. Without this the runtime would drop, in
@@ -32,6 +34,14 @@ const SPARE_DESCRIPTORS = 48
 /** What a connection needs: one descriptor to either side. */
 const DESCRIPTORS_EACH = 2
 
+/** A connection that was let in. */
+export interface Admitted {
+  /** Undefined if it was gone before we asked. */
+  readonly client: SocketAddress | undefined
+  /** How often it has come through this very process. */
+  readonly depth: number
+}
+
 export interface SessionLimits extends SocketOptions {
   readonly maxConnections: number
 }
@@ -44,12 +54,13 @@ export class Sessions implements SessionHost {
   readonly #limits: SessionLimits
   readonly #counters: CounterRegistry
   readonly #log: Log
-  readonly #open = new Set<Session>()
-  /** Sessions by both addresses of their connection to the endpoint: what arrives with the same two is our own. */
-  readonly #byUpstream = new Map<string, Session>()
+  readonly #open = new Set<Carried>()
+  /** Depths by both addresses of our connections to endpoints: what arrives with the same two is our own. */
+  readonly #depths = new Map<string, number>()
   /** The addresses at which a port is ours. */
   readonly #ownPorts = new Map<number, string[]>()
   readonly #whenEmpty: (() => void)[] = []
+  readonly #everyTick: ((now: number) => void)[] = []
 
   constructor(
     sockets: Sockets,
@@ -73,23 +84,49 @@ export class Sessions implements SessionHost {
     return this.#open.size
   }
 
-  /** Takes a connection whose destination is known. `dialled` is the address that the client connected to. */
-  start(
+  /**
+   * Lets a connection in, or refuses it. `dialled` is the address that the client connected to. What is made of it is
+   * to be given to `carry`, and said to be `closed`.
+   */
+  admit(
     downstream: Connection,
     destination: Destination,
     dialled: SocketAddress | undefined,
-  ): void {
+  ): Admitted | undefined {
     const client = downstream.remote()
     const depth = this.#depthOf(client, dialled)
     const refusal = this.#whyRefused(destination, depth)
+    if (refusal === undefined) return { client, depth }
+    this.refuse(downstream, destination.direction, refusal)
+    return undefined
+  }
+
+  carry(carried: Carried): void {
+    this.#open.add(carried)
+  }
+
+  closed(carried: Carried): void {
+    if (!this.#open.delete(carried)) return
+    if (this.#open.size === 0) for (const tell of this.#whenEmpty.splice(0)) tell()
+  }
+
+  /** Joins a connection that was let in with an endpoint; with a holder, once the client's bytes are settled. */
+  start(
+    downstream: Connection,
+    destination: Destination,
+    { client, depth }: Admitted,
+    holder?: Holder,
+  ): Session | undefined {
+    const refusal = whyFull(destination)
     if (refusal !== undefined) {
       this.refuse(downstream, destination.direction, refusal)
-      return
+      return undefined
     }
-    const session = new Session(this, downstream, destination, client, depth)
-    this.#open.add(session)
+    const session = new Session(this, downstream, destination, client, depth, holder)
+    this.carry(session)
     destination.open += 1
     session.attempt()
+    return session
   }
 
   /** Resets a connection that is not carried, counts it and says why. */
@@ -141,12 +178,12 @@ export class Sessions implements SessionHost {
     return this.#sockets.connect(address, dialer, this.#limits)
   }
 
-  connecting(session: Session, upstream: string): void {
-    this.#byUpstream.set(upstream, session)
+  connecting(depth: number, upstream: string): void {
+    this.#depths.set(upstream, depth)
   }
 
   disconnected(upstream: string): void {
-    this.#byUpstream.delete(upstream)
+    this.#depths.delete(upstream)
   }
 
   connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
@@ -164,15 +201,16 @@ export class Sessions implements SessionHost {
   }
 
   ended(session: Session, error: MeshError | undefined): void {
-    if (!this.#open.delete(session)) return
+    if (!this.#open.has(session)) return
     session.destination.open -= 1
     if (error !== undefined) this.#counters.countError(session.destination.direction, error.code)
     this.#logEnd(session, error)
-    if (this.#open.size === 0) for (const tell of this.#whenEmpty.splice(0)) tell()
+    this.closed(session)
   }
 
   /** Resolves when no connection is open; after `grace` milliseconds those that are left are reset. */
   async drain(grace: number): Promise<void> {
+    for (const carried of [...this.#open]) carried.drain()
     if (this.#open.size === 0) return
     await new Promise<void>((resolve) => {
       const timer = this.clock.after(grace, () => {
@@ -187,7 +225,12 @@ export class Sessions implements SessionHost {
 
   /** Resets every connection, so that no peer takes what it has for all there is. */
   abort(): void {
-    for (const session of [...this.#open]) session.abort('drain-timeout')
+    for (const carried of [...this.#open]) carried.abort('drain-timeout')
+  }
+
+  /** Calls `task` about once a second. */
+  eachTick(task: (now: number) => void): void {
+    this.#everyTick.push(task)
   }
 
   stop(): void {
@@ -202,33 +245,18 @@ export class Sessions implements SessionHost {
     if (this.#open.size >= limit) {
       return new MeshError('connection-limit', { limit, scope: 'proxy' })
     }
-    if (destination.open >= destination.maxConnections) {
-      const { service, maxConnections } = destination
-      return new MeshError('connection-limit', { limit: maxConnections, scope: service })
-    }
     return undefined
   }
 
   #depthOf(client: SocketAddress | undefined, dialled: SocketAddress | undefined): number {
     if (client === undefined || dialled === undefined) return 1
-    const parent = this.#byUpstream.get(pathOf(client, dialled))
-    return parent === undefined ? 1 : parent.depth + 1
+    return (this.#depths.get(pathOf(client, dialled)) ?? 0) + 1
   }
 
   #sweep(now: number): void {
     this.#counters.expire(now)
-    for (const session of this.#open) {
-      const { relay, destination } = session
-      if (relay === undefined) continue
-      const idle = now - relay.lastActive
-      if (destination.idleTimeout > 0 && idle >= destination.idleTimeout) {
-        session.abort('idle-timeout')
-        continue
-      }
-      if (idle >= TICK) relay.look()
-      // At every tick, since one can come late; it costs nothing where there is nothing left to give back.
-      if (idle >= 2 * TICK) relay.rest()
-    }
+    for (const carried of this.#open) carried.sweep(now)
+    for (const task of this.#everyTick) task(now)
   }
 
   #logEnd(session: Session, error: MeshError | undefined): void {
@@ -252,4 +280,9 @@ export class Sessions implements SessionHost {
     const level = error.kind.source === 'downstream' ? 'info' : 'warn'
     this.#log[level]({ ...line, error: error.code, ...error.context, message: error.message })
   }
+}
+
+function whyFull({ open, service, maxConnections }: Destination): MeshError | undefined {
+  if (open < maxConnections) return undefined
+  return new MeshError('connection-limit', { limit: maxConnections, scope: service })
 }

@@ -61,10 +61,14 @@ export class HeadWriter {
     this.#copyRange(lines, 0, lines.length)
   }
 
-  /** Ends the head and gives its bytes, or undefined if something added could break it. */
-  finish(): Buffer | undefined {
-    this.#reserve(2)
+  /**
+   * Ends the head and gives its bytes, or undefined if something added could break it. Bytes of the body, if given,
+   * are copied behind it, so that a small message leaves in one write.
+   */
+  finish(body?: Buffer, start = 0, end = 0): Buffer | undefined {
+    this.#reserve(2 + end - start)
     this.#crlf()
+    if (body !== undefined) this.#copyRange(body, start, end)
     return this.#sound ? this.#slab.subarray(this.#start, this.#end) : undefined
   }
 

@@ -45,3 +45,12 @@ export function methodOf(bytes: Buffer, start: number, end: number): Method {
   }
   return code as Method
 }
+
+const SAFE: readonly boolean[] = METHOD_NAMES.map((name) =>
+  ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(name),
+)
+
+/** RFC 9110 section 9.2.1: it asks for no change, so that asking twice does no harm. */
+export function isSafe(method: Method): boolean {
+  return SAFE[method] === true
+}

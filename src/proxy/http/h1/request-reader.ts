@@ -44,6 +44,11 @@ export class RequestReader {
     return (this.#state === HEAD && this.#parser.idle) || this.#state === OVER
   }
 
+  /** True after a request for a tunnel: what follows is for the caller until `resume`. */
+  get isPaused(): boolean {
+    return this.#state === PAUSED
+  }
+
   read(bytes: Buffer, start: number, end: number): Event {
     this.position = start
     switch (this.#state) {
@@ -65,6 +70,13 @@ export class RequestReader {
   /** After `paused`: the tunnel was not granted, and the connection goes on with requests. */
   resume(): void {
     if (this.#state === PAUSED) this.#next()
+  }
+
+  /** Forgets everything: the next byte is the first of a request. */
+  restart(): void {
+    this.#state = HEAD
+    this.refusal = Refusal.none
+    this.#parser.begin()
   }
 
   /** The client ended its side. Gives the refusal of the request that this cut short, if any. */

@@ -1,0 +1,23 @@
+// What all clients' HTTP connections of a proxy share: the world around one of them.
+
+import type { Clock } from '../../lib/clock.ts'
+import type { ErrorCode } from '../../lib/errors.ts'
+import type { HeadWriter } from '../http/h1/head-writer.ts'
+import type { Limits } from '../http/h1/limits.ts'
+import type { Ticker } from '../net/ticker.ts'
+import type { Carried } from '../stack/carried.ts'
+import type { Exchange } from '../stack/exchange.ts'
+
+export interface DownstreamHost {
+  readonly clock: Clock
+  readonly ticker: Ticker
+  /** For the heads of responses. */
+  readonly writer: HeadWriter
+  readonly limits: Limits
+  /** No connection is to be kept for another request. */
+  readonly isDraining: boolean
+  /** A request was refused before it was sent on its way, for the reason of that name. */
+  refused(exchange: Exchange, error: ErrorCode, reason: string): void
+  /** The connection is closed. */
+  closed(carried: Carried): void
+}

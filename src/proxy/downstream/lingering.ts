@@ -1,0 +1,71 @@
+// The end of a connection whose last answer is written: what the client still sends is thrown away for a while.
+//
+// A connection that is closed with unread bytes is reset, and the reset may destroy the answer before the client has
+// read it (RFC 9112 section 9.6). So the sending side is ended first, and the rest waits for the client, not for long.
+
+import type { Connection, Receiver } from '../net/connection.ts'
+import type { Outlet } from '../net/outlet.ts'
+
+const MOST_BYTES = 1_048_576
+const MOST_TICKS = 3
+
+export class Lingering implements Receiver {
+  readonly #connection: Connection
+  readonly #outlet: Outlet
+  readonly #closed: () => void
+  #clientEnded: boolean
+  #isEnded = false
+  #bytes = 0
+  #ticks = 0
+
+  /** `closed` is told once the connection is. */
+  constructor(connection: Connection, outlet: Outlet, clientEnded: boolean, closed: () => void) {
+    this.#connection = connection
+    this.#outlet = outlet
+    this.#clientEnded = clientEnded
+    this.#closed = closed
+    connection.receiver = this
+    if (!clientEnded) connection.readStart()
+    if (outlet.isEmpty) connection.end()
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#ticks += 1
+    if (this.#ticks >= MOST_TICKS) this.close()
+  }
+
+  close(): void {
+    this.#connection.reset()
+    this.#closed()
+  }
+
+  onData(_: Connection, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > MOST_BYTES) this.close()
+  }
+
+  onDrain(): void {
+    if (this.#outlet.drained()) this.#connection.end()
+  }
+
+  onEnd(): void {
+    this.#clientEnded = true
+    this.#look()
+  }
+
+  onFinished(): void {
+    this.#isEnded = true
+    this.#look()
+  }
+
+  onError(): void {
+    this.close()
+  }
+
+  #look(): void {
+    if (!this.#isEnded || !this.#clientEnded) return
+    this.#connection.close()
+    this.#closed()
+  }
+}

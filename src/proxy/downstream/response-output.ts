@@ -1,0 +1,106 @@
+// The responses of one client's connection on their way out: which fields this hop adds and takes, whether the
+// connection lives on, and when what is staged leaves.
+//
+// Reading requests, and what happens between them, is left to the connection.
+
+import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
+import { Framing, type Head } from '../http/h1/head.ts'
+import { CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
+import { Staging } from '../http/h1/staging.ts'
+import type { Outlet } from '../net/outlet.ts'
+import type { Exchange } from '../stack/exchange.ts'
+import type { DownstreamHost } from './host.ts'
+
+const UPGRADE = fieldBits(Field.upgrade)
+const CODED = fieldBits(Field.transferEncoding, Field.trailer)
+
+export class ResponseOutput {
+  /** The head of the response proper has left. */
+  headSent = false
+  /** The connection ends with this response. */
+  isLast = false
+  /** The exchange is over, although its last bytes may still be on their way. */
+  isOver = false
+  readonly #request: Head
+  readonly #outlet: Outlet
+  readonly #host: DownstreamHost
+  readonly #staging: Staging
+  #hasHead = false
+  /** The response is staged or written to its end. */
+  isEnded = false
+
+  /** `request` is the head of whatever request is being answered. */
+  constructor(request: Head, outlet: Outlet, host: DownstreamHost) {
+    this.#request = request
+    this.#outlet = outlet
+    this.#host = host
+    this.#staging = new Staging(host.writer)
+  }
+
+  /** For the next request. */
+  begin(): void {
+    this.headSent = false
+    this.isOver = false
+    this.#hasHead = false
+    this.isEnded = false
+  }
+
+  /** RFC 9110 section 15.2: HTTP/1.0 has no interim responses. */
+  interim(response: Head): void {
+    if (this.#request.minor === 0) return
+    const { writer } = this.#host
+    writer.response(response, HOP_BY_HOP)
+    const bytes = writer.finish()
+    if (bytes !== undefined) this.#outlet.write(bytes)
+  }
+
+  /** `isSettled`: nothing more of the request is to come, and the client waits. */
+  head(response: Head, exchange: Exchange, isSettled: boolean): void {
+    const { writer, isDraining } = this.#host
+    const request = this.#request
+    const isTunnel = response.framing === Framing.tunnel
+    const isCoded = response.framing === Framing.chunked
+    const isDecoded = isCoded && exchange.plainBody
+    // Where the client cannot see the end of the body otherwise, it is the end of the connection.
+    const needsClose = response.framing === Framing.close || isDecoded
+    if (!isTunnel && (needsClose || isDraining || !isSettled || !request.persistent)) this.close()
+    const hop = response.status === 101 ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
+    writer.response(response, isDecoded ? hop | CODED : hop)
+    if (exchange.responseLines !== undefined) writer.addLines(exchange.responseLines)
+    if (response.status === 101) writer.addLines(UPGRADE_LINE)
+    else if (this.isLast) writer.addLines(CLOSE_LINE)
+    else if (request.minor === 0) writer.addLines(KEEP_ALIVE_LINE)
+    this.#staging.head()
+    this.#hasHead = true
+  }
+
+  body(bytes: Buffer, start: number, end: number): void {
+    this.#staging.body(bytes, start, end)
+  }
+
+  end(): void {
+    this.isEnded = true
+  }
+
+  /** False if what was given must stay as it is, or no more is wanted for now. */
+  flush(): boolean {
+    // All of a response in a buffer of our own: its source need not wait for the client.
+    const isFree = this.isEnded && this.#staging.isWhole
+    const isTaken = this.#staging.flush(this.#outlet)
+    this.headSent ||= this.#hasHead
+    return isTaken || isFree
+  }
+
+  discard(): void {
+    this.#staging.discard()
+    if (!this.headSent) this.#hasHead = false
+  }
+
+  over(): void {
+    this.isOver = true
+  }
+
+  close(): void {
+    this.isLast = true
+  }
+}

@@ -1,0 +1,154 @@
+// The stage that chooses an endpoint for each request, and another one where that is safe.
+//
+// A request of which no byte was sent goes to another endpoint whatever its method. One that was sent may have been
+// executed: it is sent again only if its method is safe (RFC 9110 section 9.2.1), all of it is still at hand and no
+// response has begun; first on a new connection if the one it was sent on was old, since servers close idle
+// connections at will. Requests wait here when the service's connections are all in use.
+
+import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import { isSafe } from '../http/h1/method.ts'
+import type { Destination } from '../stack/destination.ts'
+import type { Endpoint } from '../stack/endpoint.ts'
+import type { Exchange, Stage } from '../stack/exchange.ts'
+import { H1Pool, type PoolHost } from './pool.ts'
+
+/** A request is sent so often at most. */
+const MOST_SENT = 3
+/** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
+const MOST_CONNECT_TIMEOUTS = 5
+
+export interface BalancingHost extends PoolHost {
+  isOwnPort(address: Endpoint['address']): boolean
+  /** Pools are swept by whoever knows them all. */
+  poolMade(pool: H1Pool): void
+}
+
+export class Balancing implements Stage {
+  readonly #destination: Destination
+  readonly #host: BalancingHost
+  readonly #above: Stage
+
+  constructor(destination: Destination, host: BalancingHost, above: Stage) {
+    this.#destination = destination
+    this.#host = host
+    this.#above = above
+  }
+
+  open(exchange: Exchange): void {
+    exchange.lowest = this
+    exchange.chooser = this
+    if (exchange.attempt === 0) this.#destination.affinity?.read(exchange)
+    const endpoint = this.#choose(exchange)
+    if (endpoint === undefined) {
+      this.#above.ended(exchange, exchange.failure ?? 'no-endpoints')
+      return
+    }
+    if (this.#host.isOwnPort(endpoint.address)) {
+      exchange.details = endpoint.key
+      this.#above.ended(exchange, 'proxy-loop')
+      return
+    }
+    const pool = this.#poolOf(endpoint)
+    if (this.#mustWait(pool)) {
+      this.#wait(exchange)
+      return
+    }
+    exchange.attempt += 1
+    exchange.endpoint = endpoint
+    exchange.sentAt = exchange.now
+    endpoint.open += 1
+    pool.open(exchange)
+  }
+
+  headers(exchange: Exchange): void {
+    const { endpoint, now } = exchange
+    if (endpoint !== undefined) {
+      endpoint.proved()
+      this.#destination.picker.answered(endpoint, now - exchange.sentAt, now)
+    }
+    this.#above.headers(exchange)
+  }
+
+  ended(exchange: Exchange, error: ErrorCode | undefined): void {
+    const { endpoint } = exchange
+    if (endpoint !== undefined) endpoint.open -= 1
+    else this.#leave(exchange)
+    if (
+      error !== undefined &&
+      endpoint !== undefined &&
+      this.#triesAgain(exchange, endpoint, error)
+    ) {
+      exchange.failure = error
+      exchange.endpoint = undefined
+      exchange.now = this.#host.clock.now()
+      this.open(exchange)
+      return
+    }
+    this.#above.ended(exchange, error)
+  }
+
+  #choose(exchange: Exchange): Endpoint | undefined {
+    const limit = MOST_CONNECT_TIMEOUTS * this.#destination.connectTimeout
+    if (exchange.attempt > 0 && exchange.now - exchange.startedAt >= limit) return undefined
+    return this.#destination.picker.pick(exchange)
+  }
+
+  #poolOf(endpoint: Endpoint): H1Pool {
+    const known = endpoint.requests
+    if (known instanceof H1Pool) return known
+    const pool = new H1Pool(endpoint, this.#host)
+    endpoint.requests = pool
+    this.#host.poolMade(pool)
+    return pool
+  }
+
+  /** True if the service's connections are all in use; an idle one of another endpoint makes room. */
+  #mustWait(pool: H1Pool): boolean {
+    const destination = this.#destination
+    if (pool.hasIdle || destination.open < destination.maxConnections) return false
+    return !destination.picker.endpoints.some(
+      ({ requests }) => requests instanceof H1Pool && requests.evict(),
+    )
+  }
+
+  #wait(exchange: Exchange): void {
+    const { pending, maxPendingRequests } = this.#destination
+    if (pending.length < maxPendingRequests) {
+      pending.push(exchange)
+      return
+    }
+    exchange.details = `${this.#destination.service}, ${maxPendingRequests} requests wait`
+    this.#above.ended(exchange, 'pending-limit')
+  }
+
+  #leave(exchange: Exchange): void {
+    const { pending } = this.#destination
+    const at = pending.indexOf(exchange)
+    if (at >= 0) pending.splice(at, 1)
+  }
+
+  #triesAgain(exchange: Exchange, endpoint: Endpoint, error: ErrorCode): boolean {
+    // What this machine lacks (ports, descriptors) it lacks for every endpoint.
+    if (error === 'connection-limit') return false
+    if (ERRORS[error].retriable) {
+      endpoint.connectFailed(this.#host.clock.now())
+      exchange.tried.push(endpoint)
+      return true
+    }
+    if (error !== 'upstream-reset' || exchange.status !== 0) return false
+    if (!isSafe(exchange.request.method) || exchange.attempt >= MOST_SENT) return false
+    if (!exchange.rewind()) return false
+    if (exchange.wasReused) exchange.needsNew = true
+    else exchange.tried.push(endpoint)
+    endpoint.counters.resent += 1
+    return true
+  }
+}
+
+/** A connection to the destination is free or gone: whoever has waited longest goes on. */
+export function resumePending(destination: Destination, now: number): void {
+  const next = destination.pending.shift()
+  if (next === undefined) return
+  next.now = now
+  next.lowest?.open(next)
+}

@@ -1,0 +1,334 @@
+// An HTTP/1.1 connection to an endpoint: one request and its response after another.
+//
+// A response's bytes go to the client's side as they are read, and leave when the whole read was found sound. The
+// connection is given back to its pool when both messages are through; anything odd about it, and it is not used
+// again. Which request it gets, and what becomes of one that failed, is left to the pool and the stages above.
+
+import type { Clock } from '../../lib/clock.ts'
+import type { ErrorCode } from '../../lib/errors.ts'
+import { Event } from '../http/h1/event.ts'
+import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
+import { Framing, type Head } from '../http/h1/head.ts'
+import type { HeadWriter } from '../http/h1/head-writer.ts'
+import { TRAILERS_LINES, UPGRADE_LINE, UPGRADE_TRAILERS_LINES } from '../http/h1/hop-lines.ts'
+import type { Limits } from '../http/h1/limits.ts'
+import { Refusal, refusalName } from '../http/h1/refusal.ts'
+import { ResponseReader } from '../http/h1/response-reader.ts'
+import { askedBy } from '../http/h1/response-rules.ts'
+import { Staging } from '../http/h1/staging.ts'
+import type { Connection, Receiver } from '../net/connection.ts'
+import { NO_RECEIVER } from '../net/connection.ts'
+import { Outlet } from '../net/outlet.ts'
+import type { ByteCounters } from '../net/relay.ts'
+import type { Exchange, Upstream } from '../stack/exchange.ts'
+
+const UPGRADE = fieldBits(Field.upgrade)
+const HOST = fieldBits(Field.host)
+const KEEP_ALIVE = fieldBits(Field.keepAlive)
+
+/** What all connections to an endpoint share. */
+export interface UpstreamHost {
+  readonly clock: Clock
+  readonly writer: HeadWriter
+  readonly limits: Limits
+  readonly counters: ByteCounters
+  /** It can carry another request. */
+  released(connection: H1Upstream): void
+  /** It cannot, and is closed. */
+  lost(connection: H1Upstream): void
+  headers(exchange: Exchange): void
+  ended(exchange: Exchange, error: ErrorCode | undefined): void
+  /** A response was refused, for the reason of that name. */
+  refused(reason: string): void
+}
+
+export class H1Upstream implements Receiver, Upstream {
+  /** Requests that it has begun to carry. */
+  uses = 0
+  /** Since when it carries nothing, by the clock. */
+  idleSince: number = NaN
+  /** What the server said of how long it waits (Keep-Alive: timeout), in milliseconds; NaN if nothing. */
+  keepAliveHint: number = NaN
+  readonly #connection: Connection
+  readonly #host: UpstreamHost
+  readonly #outlet: Outlet
+  readonly #reader: ResponseReader
+  readonly #staging: Staging
+  #exchange: Exchange | undefined
+  #requestEnded = false
+  #responseEnded = false
+  /** The client does not take what was read last, which must stay where it is. */
+  #isHeldBack = false
+  #isClosing = false
+
+  constructor(connection: Connection, host: UpstreamHost) {
+    this.#connection = connection
+    this.#host = host
+    this.#outlet = new Outlet(connection)
+    this.#reader = new ResponseReader(host.limits)
+    this.#staging = new Staging(host.writer)
+    this.#exchange = undefined
+    connection.receiver = this
+    connection.readStart()
+  }
+
+  /** Begins with a request. Only when it is idle. */
+  carry(exchange: Exchange): void {
+    const { request } = exchange
+    this.#exchange = exchange
+    this.#requestEnded = false
+    this.#responseEnded = false
+    exchange.wasReused = this.uses > 0
+    exchange.upstream = this
+    this.uses += 1
+    this.#reader.expect(askedBy(request))
+    this.#writeHead(exchange, request)
+    this.#staging.head()
+    exchange.downstream.ready()
+  }
+
+  body(bytes: Buffer, start: number, end: number): void {
+    this.#staging.body(bytes, start, end)
+  }
+
+  end(): void {
+    this.#requestEnded = true
+  }
+
+  flush(): boolean {
+    const exchange = this.#exchange
+    if (exchange === undefined) return true
+    if (this.#requestEnded && this.#staging.isWhole) {
+      const whole = this.#staging.takeWhole()
+      exchange.kept = whole
+      // It lies in a buffer of our own, so the client's side need not wait until it is gone.
+      if (whole !== undefined) this.#write(whole)
+      return true
+    }
+    const isTaken = this.#staging.flush(this)
+    if (this.#responseEnded) this.#finish()
+    return isTaken
+  }
+
+  /** The sink of what is staged. */
+  write(bytes: Buffer): boolean {
+    return this.#write(bytes)
+  }
+
+  resume(): void {
+    this.#isHeldBack = false
+    if (this.#responseEnded) this.#finish()
+    if (this.#exchange !== undefined || !this.#isClosing) this.#connection.readStart()
+  }
+
+  cancel(): void {
+    this.#detach()
+    this.#connection.reset()
+    this.#host.lost(this)
+  }
+
+  /** Ends it in order. Only when it is idle. */
+  close(): void {
+    this.#isClosing = true
+    this.#connection.close()
+    this.#host.lost(this)
+  }
+
+  /** Nothing has moved for a while. */
+  rest(): void {
+    this.#connection.rest()
+    this.#reader.release()
+  }
+
+  onData(_: Connection, chunk: Buffer): void {
+    this.#host.counters.sent += chunk.length
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      // A response that nobody asked for must never answer the next request (RFC 9112 section 9.2).
+      this.#host.refused(refusalName(Refusal.responseUnsolicited))
+      this.close()
+      return
+    }
+    this.#read(exchange, chunk)
+  }
+
+  onEnd(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      this.close()
+      return
+    }
+    this.#isClosing = true
+    const event = this.#responseEnded ? Event.end : this.#reader.close()
+    if (event === Event.end && !this.#responseEnded) {
+      this.#responseEnded = true
+      exchange.downstream.end()
+      if (!exchange.downstream.flush()) {
+        this.#isHeldBack = true
+        return
+      }
+    }
+    if (event === Event.end) this.#finish()
+    else
+      this.#fail(
+        exchange,
+        exchange.status === 0 ? 'upstream-reset' : 'response-incomplete',
+        'closed',
+      )
+  }
+
+  onDrain(): void {
+    const exchange = this.#exchange
+    if (!this.#outlet.drained() || exchange === undefined) return
+    if (this.#responseEnded) this.#finish()
+    if (this.#exchange === exchange) exchange.downstream.resume()
+  }
+
+  onFinished(): void {
+    // It never ends its direction before it closes.
+  }
+
+  onError(_: Connection, code: string): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      this.close()
+      return
+    }
+    this.#isClosing = true
+    // The answer is there, whatever became of the rest of the request.
+    if (this.#responseEnded) this.#finish()
+    else
+      this.#fail(exchange, exchange.status === 0 ? 'upstream-reset' : 'response-incomplete', code)
+  }
+
+  #write(bytes: Buffer): boolean {
+    this.#host.counters.received += bytes.length
+    return this.#outlet.write(bytes)
+  }
+
+  #writeHead(exchange: Exchange, request: Head): void {
+    const { writer } = this.#host
+    // RFC 9110 section 7.8: an upgrade is offered again on this hop, since we can become the tunnel it asks for.
+    const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
+    writer.request(request, hop | exchange.requestCut)
+    // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
+    if (!request.has(HOST)) writer.add('Host', exchange.endpoint?.key ?? '')
+    if (request.upgrade) {
+      writer.addLines(request.trailersWelcome ? UPGRADE_TRAILERS_LINES : UPGRADE_LINE)
+    } else if (request.trailersWelcome) {
+      writer.addLines(TRAILERS_LINES)
+    }
+    if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
+  }
+
+  #read(exchange: Exchange, chunk: Buffer): void {
+    const reader = this.#reader
+    const downstream = exchange.downstream
+    let event: Event
+    let at = 0
+    do {
+      event = reader.read(chunk, at, chunk.length)
+      at = reader.position
+      if (event === Event.body) {
+        const { body } = reader
+        exchange.responseBytes += body.sliceEnd - body.sliceStart
+        downstream.body(body.slice, body.sliceStart, body.sliceEnd)
+      } else if (event === Event.head) {
+        this.#head(exchange, reader.head)
+        // A stage above took the attempt back.
+        if (this.#exchange !== exchange) return
+      } else if (event === Event.interim) {
+        downstream.interim(reader.head)
+      } else if (event === Event.end) {
+        this.#responseEnded = true
+        downstream.end()
+      }
+    } while (event < Event.end && event !== Event.more)
+    if (event === Event.refused) this.#refuse(exchange)
+    else if (event === Event.paused) this.#tunnel(exchange, chunk, at)
+    else this.#pass(exchange, chunk.length - at)
+  }
+
+  /** What the read gave is sound: it may leave. `left` bytes came behind the response's end. */
+  #pass(exchange: Exchange, left: number): void {
+    if (this.#responseEnded && left > 0) {
+      this.#isClosing = true
+      this.#host.refused(refusalName(Refusal.responseUnsolicited))
+    }
+    if (exchange.downstream.flush()) {
+      if (this.#responseEnded) this.#finish()
+      return
+    }
+    if (this.#exchange !== exchange) return
+    this.#isHeldBack = true
+    this.#connection.readStop()
+  }
+
+  #head(exchange: Exchange, head: Head): void {
+    exchange.now = this.#host.clock.now()
+    exchange.status = head.status
+    exchange.response = head
+    exchange.responseBytes += head.end - head.start
+    if (exchange.plainBody && head.framing === Framing.chunked) this.#reader.body.decode = true
+    if (this.uses === 1 && head.has(KEEP_ALIVE)) this.keepAliveHint = timeoutOf(head)
+    this.#host.headers(exchange)
+  }
+
+  /** The connection is not HTTP any more. What came behind the head belongs to the tunnel. */
+  #tunnel(exchange: Exchange, chunk: Buffer, at: number): void {
+    const connection = this.#connection
+    connection.readStop()
+    this.#detach()
+    connection.receiver = NO_RECEIVER
+    const rest = at < chunk.length ? chunk.subarray(at) : undefined
+    const { counters } = this.#host
+    const closed = (): void => {
+      this.#host.lost(this)
+    }
+    exchange.downstream.tunnel({ connection, counters, closed }, rest)
+  }
+
+  #refuse(exchange: Exchange): void {
+    const reason = refusalName(this.#reader.refusal)
+    this.#host.refused(reason)
+    this.#fail(exchange, 'response-refused', reason)
+  }
+
+  #fail(exchange: Exchange, error: ErrorCode, details: string): void {
+    this.#detach()
+    this.#connection.reset()
+    this.#host.lost(this)
+    exchange.downstream.discard()
+    exchange.details = details
+    this.#host.ended(exchange, error)
+  }
+
+  /** Both messages are through, or the rest of the request is not wanted any more. */
+  #finish(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined || this.#isHeldBack) return
+    const isGoodForMore = this.#reader.idle && !this.#isClosing
+    if (isGoodForMore && !(this.#requestEnded && this.#outlet.isEmpty)) return
+    this.#detach()
+    if (isGoodForMore) {
+      this.#host.released(this)
+    } else {
+      this.#connection.close()
+      this.#host.lost(this)
+    }
+    this.#host.ended(exchange, undefined)
+  }
+
+  #detach(): void {
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    this.#staging.discard()
+    if (exchange !== undefined) exchange.upstream = undefined
+  }
+}
+
+/** `Keep-Alive: timeout=5` in milliseconds. A hint that no standard defines and most servers give. */
+function timeoutOf(head: Head): number {
+  const seconds = /(?:^|[\s,])timeout=(\d{1,6})(?:$|[\s,])/i.exec(head.value(Field.keepAlive) ?? '')
+  return seconds === null ? NaN : Number(seconds[1]) * 1000
+}

@@ -1,0 +1,268 @@
+// The connections to one endpoint that requests share: the last stage before the wire.
+//
+// The connection that was used last is used first, so that those in excess grow old and are closed. A request that
+// finds none waits for the one that is dialled for it or for one that is given back, whichever comes first. Servers
+// close idle connections when they like: a request that could not be sent again gets only a connection that was in
+// use a moment ago. What happens to a request that fails is decided above.
+
+import type { SocketAddress } from '../../lib/address.ts'
+import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Millis } from '../../lib/duration.ts'
+import type { ErrorCode } from '../../lib/errors.ts'
+import type { HeadWriter } from '../http/h1/head-writer.ts'
+import type { Limits } from '../http/h1/limits.ts'
+import { isSafe } from '../http/h1/method.ts'
+import type { Connection, Dial, Dialer } from '../net/connection.ts'
+import type { ByteCounters } from '../net/relay.ts'
+import type { ConnectionCounters } from '../stack/counters.ts'
+import type { Destination } from '../stack/destination.ts'
+import type { Endpoint, Pool } from '../stack/endpoint.ts'
+import type { Exchange } from '../stack/exchange.ts'
+import { connectError } from './connect-error.ts'
+import { H1Upstream, type UpstreamHost } from './h1-upstream.ts'
+import { pathOf } from './path.ts'
+
+/** Idle connections kept for an endpoint. */
+const MOST_IDLE = 256
+/** An idle connection is closed after so long; nginx and Node.js servers wait 75 and 5 seconds by themselves. */
+const IDLE_TIMEOUT: Millis = 60_000
+/** A request that cannot be sent again trusts a connection that was idle for no longer than this. */
+const TRUSTED_IDLE: Millis = 1000
+
+/** What the pools of a proxy share. */
+export interface PoolHost {
+  readonly clock: Clock
+  readonly writer: HeadWriter
+  readonly limits: Limits
+  connect(address: SocketAddress, dialer: Dialer): Dial
+  /** `path` (see `pathOf`) of a connection of ours that begins, or has ended; the depth of who caused it. */
+  connecting(depth: number, path: string): void
+  disconnected(path: string): void
+  connectFailed(
+    exchange: Exchange | undefined,
+    endpoint: Endpoint,
+    reason: ErrorCode,
+    errno: string,
+  ): void
+  refused(reason: string): void
+  /** A connection to the destination is free or gone. */
+  roomMade(destination: Destination): void
+}
+
+/** A pooled connection, and what is to be undone when it ends. */
+interface Held {
+  readonly destination: Destination
+  readonly path: string
+}
+
+export class H1Pool implements Pool, UpstreamHost {
+  readonly endpoint: Endpoint
+  readonly clock: Clock
+  readonly writer: HeadWriter
+  readonly limits: Limits
+  readonly counters: ByteCounters & ConnectionCounters
+  readonly #host: PoolHost
+  readonly #held = new Map<H1Upstream, Held>()
+  readonly #idle: H1Upstream[] = []
+  readonly #waiting: Exchange[] = []
+  readonly #dials = new Set<PoolDial>()
+  /** The shortest idle time after which the server was seen to close. */
+  #closedAfter: Millis = Number.POSITIVE_INFINITY
+  #isRetired = false
+
+  constructor(endpoint: Endpoint, host: PoolHost) {
+    this.endpoint = endpoint
+    this.counters = endpoint.counters
+    this.clock = host.clock
+    this.writer = host.writer
+    this.limits = host.limits
+    this.#host = host
+  }
+
+  /** Connections that carry something, are idle, or are being opened. */
+  get size(): number {
+    return this.#held.size + this.#dials.size
+  }
+
+  get hasIdle(): boolean {
+    return this.#idle.length > 0
+  }
+
+  open(exchange: Exchange): void {
+    exchange.lowest = this
+    const idle = this.#take(exchange)
+    if (idle !== undefined) {
+      idle.carry(exchange)
+      return
+    }
+    this.#waiting.push(exchange)
+    this.#dials.add(new PoolDial(this, this.#host, exchange))
+  }
+
+  headers(exchange: Exchange): void {
+    exchange.chooser?.headers(exchange)
+  }
+
+  ended(exchange: Exchange, error: ErrorCode | undefined): void {
+    const at = this.#waiting.indexOf(exchange)
+    if (at >= 0) this.#waiting.splice(at, 1)
+    exchange.chooser?.ended(exchange, error)
+  }
+
+  released(connection: H1Upstream): void {
+    const next = this.#waiting.shift()
+    if (next !== undefined) {
+      connection.carry(next)
+      return
+    }
+    if (this.#isRetired || this.#idle.length >= MOST_IDLE) {
+      connection.close()
+      return
+    }
+    connection.idleSince = this.clock.now()
+    this.#idle.push(connection)
+    const held = this.#held.get(connection)
+    if (held !== undefined && held.destination.pending.length > 0) {
+      this.#host.roomMade(held.destination)
+    }
+  }
+
+  lost(connection: H1Upstream): void {
+    const held = this.#held.get(connection)
+    if (held === undefined) return
+    this.#held.delete(connection)
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) {
+      this.#idle.splice(at, 1)
+      const age = this.clock.now() - connection.idleSince
+      if (age < this.#closedAfter) this.#closedAfter = age
+    }
+    this.counters.closed += 1
+    this.#host.disconnected(held.path)
+    held.destination.open -= 1
+    this.#host.roomMade(held.destination)
+  }
+
+  refused(reason: string): void {
+    this.#host.refused(reason)
+  }
+
+  retire(): void {
+    this.#isRetired = true
+    for (const connection of this.#idle.splice(0)) connection.close()
+  }
+
+  /** Discovery has the endpoint again. */
+  revive(): void {
+    this.#isRetired = false
+  }
+
+  /** Closes the connection that was idle for longest, to make room. False if none is idle. */
+  evict(): boolean {
+    const oldest = this.#idle.shift()
+    oldest?.close()
+    return oldest !== undefined
+  }
+
+  /** Closes what was idle for too long. True if nothing is left. */
+  sweep(now: Millis): boolean {
+    for (;;) {
+      const oldest = this.#idle[0]
+      if (oldest === undefined || now - oldest.idleSince < this.#patience(oldest)) break
+      this.#idle.shift()
+      oldest.close()
+    }
+    for (const connection of this.#idle) connection.rest()
+    return this.size === 0
+  }
+
+  connected(dial: PoolDial, connection: Connection): void {
+    this.#dials.delete(dial)
+    this.counters.opened += 1
+    const upstream = new H1Upstream(connection, this)
+    this.#held.set(upstream, { destination: dial.destination, path: dial.path })
+    this.released(upstream)
+  }
+
+  failed(dial: PoolDial, errno: string): void {
+    this.#dials.delete(dial)
+    this.#host.disconnected(dial.path)
+    dial.destination.open -= 1
+    const reason = connectError(errno)
+    const first = this.#waiting[0]
+    this.#host.connectFailed(first, this.endpoint, reason, errno)
+    if (first !== undefined && this.#waiting.length > this.#dials.size) {
+      this.#waiting.shift()
+      first.details = this.endpoint.key
+      this.ended(first, reason)
+    }
+    this.#host.roomMade(dial.destination)
+  }
+
+  #take(exchange: Exchange): H1Upstream | undefined {
+    if (exchange.needsNew) return undefined
+    const last = this.#idle[this.#idle.length - 1]
+    if (last === undefined) return undefined
+    const trusted = isSafe(exchange.request.method)
+      ? this.#patience(last)
+      : Math.min(TRUSTED_IDLE, this.#patience(last) / 2, this.#closedAfter / 2)
+    if (exchange.now - last.idleSince > trusted) return undefined
+    this.#idle.pop()
+    return last
+  }
+
+  /** How long a connection may be idle. A second before the server's own time is over, or at half of it. */
+  #patience(connection: H1Upstream): Millis {
+    const hint = connection.keepAliveHint
+    return hint > 0 ? Math.min(IDLE_TIMEOUT, Math.max(hint - 1000, hint / 2)) : IDLE_TIMEOUT
+  }
+}
+
+/** A connection that is being opened because a request found none. */
+class PoolDial implements Dialer {
+  readonly destination: Destination
+  path = ''
+  readonly #pool: H1Pool
+  readonly #dial: Dial
+  readonly #timer: Timer
+  #isOver = false
+
+  constructor(pool: H1Pool, host: PoolHost, exchange: Exchange) {
+    const { address } = pool.endpoint
+    this.#pool = pool
+    this.destination = exchange.destination
+    this.destination.open += 1
+    this.#dial = host.connect(address, this)
+    const register = (): void => {
+      if (this.#isOver || this.#dial.local === undefined || this.path !== '') return
+      this.path = pathOf(this.#dial.local, address)
+      host.connecting(exchange.depth, this.path)
+    }
+    register()
+    // Streams know their own address a tick later.
+    if (this.path === '') process.nextTick(register)
+    this.#timer = host.clock.after(this.destination.connectTimeout, () => {
+      // An answer that has long arrived must not lose against a timer that ran out in a stall.
+      host.clock.afterPoll(() => {
+        if (this.#isOver) return
+        this.#dial.cancel()
+        this.onConnectFailed('ETIMEDOUT')
+      })
+    })
+  }
+
+  onConnected(connection: Connection): void {
+    this.#end()
+    this.#pool.connected(this, connection)
+  }
+
+  onConnectFailed(code: string): void {
+    this.#end()
+    this.#pool.failed(this, code)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#timer.cancel()
+  }
+}

@@ -49,6 +49,7 @@ export function readSettings(
   const reader = new Reader(new Sources(file, env, problems), problems)
   refuseWhatIsLater(reader)
   const settings: Settings = {
+    mode: readChoice(...reader.at('mode'), ['l4', 'l7']),
     admin: readAdmin(...reader.at('admin')),
     metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
@@ -106,9 +107,6 @@ class Reader {
 
 /** Keys that are known and whose other values come with a later version. */
 function refuseWhatIsLater(reader: Reader): void {
-  if (readChoice(...reader.at('mode'), ['l4', 'l7']) === 'l7') {
-    reader.refuse('mode', 'needs L7, which this version does not have')
-  }
   if (readInteger(...reader.at('workers'), { min: 1, max: 256 }) > 1) {
     reader.refuse('workers', 'must be 1: several workers are not in this version')
   }

@@ -1,16 +1,19 @@
-// The way of a connection that somebody makes to the pod's application, from top to bottom.
+// The way of a connection and of a request that somebody makes to the pod's application, from top to bottom.
 //
-// accept -> original destination (the pod's own address and the application's port) -> then, in the session:
-// connect -> relay. Composition only: each step is in its own room.
+// accept -> original destination (the pod's own address and the application's port) -> then what the connection
+// speaks decides (reception.ts): as it is, in a session: connect -> relay; or request by request, through the stages
+// below. Composition only: each step is in its own room.
 
 import { formatAddress, isLoopback, type SocketAddress } from '../lib/address.ts'
 import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
-import type { DestinationSource } from './net/original-destination.ts'
-import type { CounterRegistry } from './stack/counters.ts'
+import type { Parts } from './outbound.ts'
+import { DialledDestinations } from './route/dialled-destinations.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
-import type { Sessions } from './upstream/sessions.ts'
+import type { Stage } from './stack/exchange.ts'
+import { Measurement } from './telemetry/measurement.ts'
+import { Balancing } from './upstream/balancing.ts'
 
 export interface InboundRules {
   readonly connectTimeout: number
@@ -24,29 +27,21 @@ interface Way {
 }
 
 export class Inbound {
-  readonly #sessions: Sessions
+  readonly #parts: Parts
   readonly #rules: InboundRules
-  readonly #originalDestination: DestinationSource
-  readonly #counters: CounterRegistry
 
-  constructor(
-    sessions: Sessions,
-    rules: InboundRules,
-    originalDestination: DestinationSource,
-    counters: CounterRegistry,
-  ) {
-    this.#sessions = sessions
+  constructor(parts: Parts, rules: InboundRules) {
+    this.#parts = parts
     this.#rules = rules
-    this.#originalDestination = originalDestination
-    this.#counters = counters
   }
 
   /** For connections that the rules redirected to us. */
   transparent(): Acceptor {
+    const { originalDestination, sessions } = this.#parts
     return this.#acceptor('', (connection) => {
-      const dialled = this.#originalDestination(connection)
+      const dialled = originalDestination(connection)
       // Whoever routes a foreign address through this pod, or its loopback to it, must not find a relay that dials it.
-      if (isLoopback(dialled.ip) || !this.#sessions.isLocal(dialled.ip)) {
+      if (isLoopback(dialled.ip) || !sessions.isLocal(dialled.ip)) {
         throw new MeshError('not-local', { target: formatAddress(dialled.ip, dialled.port) })
       }
       return { target: dialled, dialled }
@@ -62,8 +57,8 @@ export class Inbound {
   }
 
   #acceptor(label: string, wayOf: (connection: Connection) => Way): Acceptor {
-    const sessions = this.#sessions
-    const counters = this.#counters.of('inbound', 'local', label)
+    const { sessions, reception } = this.#parts
+    const applications = this.#applications(label)
     return {
       onAccept: (connection) => {
         try {
@@ -71,10 +66,9 @@ export class Inbound {
           if (sessions.isOwnPort(target)) {
             throw new MeshError('proxy-loop', { target: formatAddress(target.ip, target.port) })
           }
-          const endpoint = new Endpoint(target, 1, counters)
-          const picker = new SinglePicker(endpoint)
-          const destination = new Destination('inbound', 'local', picker, this.#rules)
-          sessions.start(connection, destination, dialled)
+          const destination = applications.at(target, sessions.ticker.now)
+          destination.requests ??= this.#stages(destination)
+          reception.receive(connection, destination, dialled)
         } catch (error) {
           sessions.refuse(connection, 'inbound', MeshError.from(error))
         }
@@ -83,5 +77,27 @@ export class Inbound {
         sessions.acceptFailed('inbound', errno)
       },
     }
+  }
+
+  #applications(label: string): DialledDestinations {
+    const { counters, sessions } = this.#parts
+    const line = counters.of('inbound', 'local', label)
+    const applications = new DialledDestinations((address) => {
+      const endpoint = new Endpoint(address, 1, line)
+      return new Destination('inbound', 'local', new SinglePicker(endpoint), this.#rules)
+    })
+    sessions.eachTick((now) => {
+      applications.sweep(now)
+    })
+    return applications
+  }
+
+  /** The way of a request: each stage knows the one above it. */
+  #stages(destination: Destination): Stage {
+    const { observer, reception } = this.#parts
+    const measurement = new Measurement(observer)
+    const connecting = new Balancing(destination, reception, measurement)
+    measurement.above(connecting)
+    return measurement
   }
 }

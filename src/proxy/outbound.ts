@@ -1,16 +1,23 @@
-// The way of a connection that the pod's application makes, from top to bottom.
+// The way of a connection and of a request that the pod's application makes, from top to bottom.
 //
-// accept -> original destination -> route (a Service, an endpoint, or outside the mesh) -> then, in the session:
-// balance -> connect -> relay. Composition only: each step is in its own room.
+// accept -> original destination -> route (a Service, an endpoint, or outside the mesh) -> then what the connection
+// speaks decides (reception.ts): as it is, in a session: balance -> connect -> relay; or request by request, through
+// the stages below. Composition only: each step is in its own room.
 
 import { formatAddress, type SocketAddress } from '../lib/address.ts'
 import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
 import type { DestinationSource } from './net/original-destination.ts'
+import type { Reception } from './reception.ts'
+import { DialledDestinations } from './route/dialled-destinations.ts'
 import type { RouteTable } from './route/route-table.ts'
 import type { ConnectionCounters, CounterRegistry } from './stack/counters.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
+import type { Stage } from './stack/exchange.ts'
+import type { RequestObserver } from './stack/observation.ts'
+import { Measurement } from './telemetry/measurement.ts'
+import { Balancing } from './upstream/balancing.ts'
 import type { Sessions } from './upstream/sessions.ts'
 
 export interface OutboundRules {
@@ -19,32 +26,38 @@ export interface OutboundRules {
   readonly idleTimeout: number
 }
 
+/** What both directions are made of. */
+export interface Parts {
+  readonly sessions: Sessions
+  readonly reception: Reception
+  readonly counters: CounterRegistry
+  readonly originalDestination: DestinationSource
+  readonly observer: RequestObserver | undefined
+}
+
 export class Outbound {
-  readonly #sessions: Sessions
+  readonly #parts: Parts
   readonly #routes: { readonly table: RouteTable }
   readonly #rules: OutboundRules
-  readonly #originalDestination: DestinationSource
   readonly #egressCounters: ConnectionCounters
+  readonly #outside: DialledDestinations
 
-  constructor(
-    sessions: Sessions,
-    routes: { readonly table: RouteTable },
-    rules: OutboundRules,
-    originalDestination: DestinationSource,
-    counters: CounterRegistry,
-  ) {
-    this.#sessions = sessions
+  constructor(parts: Parts, routes: { readonly table: RouteTable }, rules: OutboundRules) {
+    this.#parts = parts
     this.#routes = routes
     this.#rules = rules
-    this.#originalDestination = originalDestination
-    this.#egressCounters = counters.of('outbound', 'egress', '')
+    this.#egressCounters = parts.counters.of('outbound', 'egress', '')
+    this.#outside = new DialledDestinations((address) => this.#egress(address))
+    parts.sessions.eachTick((now) => {
+      this.#outside.sweep(now)
+    })
   }
 
   /** For connections that the rules redirected to us. */
   transparent(): Acceptor {
     return this.#acceptor((connection) => {
-      const dialled = this.#originalDestination(connection)
-      this.#sessions.start(connection, this.#route(dialled), dialled)
+      const dialled = this.#parts.originalDestination(connection)
+      this.#carry(connection, this.#route(dialled), dialled)
     })
   }
 
@@ -53,12 +66,12 @@ export class Outbound {
     return this.#acceptor((connection) => {
       const found = this.#routes.table.named(service, port)
       if (found === undefined) throw new MeshError('service-unknown', { service, port })
-      this.#sessions.start(connection, found, connection.local())
+      this.#carry(connection, found, connection.local())
     })
   }
 
   #acceptor(carry: (connection: Connection) => void): Acceptor {
-    const sessions = this.#sessions
+    const { sessions } = this.#parts
     return {
       onAccept: (connection) => {
         try {
@@ -73,6 +86,24 @@ export class Outbound {
     }
   }
 
+  #carry(
+    connection: Connection,
+    destination: Destination,
+    dialled: SocketAddress | undefined,
+  ): void {
+    destination.requests ??= this.#stages(destination)
+    this.#parts.reception.receive(connection, destination, dialled)
+  }
+
+  /** The way of a request: each stage knows the one above it. */
+  #stages(destination: Destination): Stage {
+    const { observer, reception } = this.#parts
+    const measurement = new Measurement(observer)
+    const balancing = new Balancing(destination, reception, measurement)
+    measurement.above(balancing)
+    return measurement
+  }
+
   #route({ ip, port }: SocketAddress): Destination {
     const { table } = this.#routes
     const found = table.find(ip, port)
@@ -84,7 +115,11 @@ export class Outbound {
     if (this.#rules.egress === 'deny') {
       throw new MeshError('egress-denied', { target: formatAddress(ip, port) })
     }
-    const endpoint = new Endpoint({ ip, port }, 1, this.#egressCounters)
+    return this.#outside.at({ ip, port }, this.#parts.sessions.ticker.now)
+  }
+
+  #egress(address: SocketAddress): Destination {
+    const endpoint = new Endpoint(address, 1, this.#egressCounters)
     return new Destination('outbound', 'egress', new SinglePicker(endpoint), this.#rules)
   }
 }

@@ -21,8 +21,8 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   key(
     'mode',
     'text',
-    'l4',
-    '`l4`: balance connections. `l7` (balance requests) is not in this version',
+    'l7',
+    '`l7`: balance requests where HTTP/1.1 is spoken, connections elsewhere; `l4`: connections everywhere. For Services whose policy does not say',
   ),
   key('workers', 'number', 1, 'Processes that share the listeners; only 1 in this version'),
   key('admin', 'text', '127.0.0.1:15000', 'Admin and metrics; a loopback `ip:port`, or `off`'),

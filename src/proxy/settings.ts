@@ -19,6 +19,8 @@ export interface InboundListener {
 }
 
 export interface Settings {
+  /** What connections are carried as where no policy says it; PUT /mode changes it. */
+  readonly mode: 'l4' | 'l7'
   readonly admin: SocketAddress | undefined
   /** Serves /live, /ready and /metrics to others. */
   readonly metrics: SocketAddress | undefined

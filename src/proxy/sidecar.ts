@@ -20,9 +20,11 @@ import { Inbound } from './inbound.ts'
 import type { Acceptor, Listener } from './net/connection.ts'
 import { redirectedFrom } from './net/original-destination.ts'
 import { chooseSockets, type SocketChoice } from './net/sockets.ts'
-import { Outbound } from './outbound.ts'
+import { Outbound, type Parts } from './outbound.ts'
+import { Reception } from './reception.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
+import type { Mode } from './stack/destination.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
@@ -34,6 +36,7 @@ export class Sidecar implements AdminSubject {
   readonly #choice: SocketChoice
   readonly #counters = new CounterRegistry()
   readonly #sessions: Sessions
+  readonly #reception: Reception
   /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
   #metrics: Promise<Metrics> | undefined
   readonly #listeners: Listener[] = []
@@ -52,6 +55,7 @@ export class Sidecar implements AdminSubject {
     this.routes = new Catalog(this.#counters, random)
     const limits = { ...settings, maxConnections: this.#affordableConnections() }
     this.#sessions = new Sessions(this.#choice.sockets, clock, limits, this.#counters, log)
+    this.#reception = new Reception(this.#sessions, settings.mode, this.#counters, log)
   }
 
   /** Rejects with a MeshError `configuration-invalid`, or `manifest-invalid` for what discovery finds. */
@@ -88,10 +92,22 @@ export class Sidecar implements AdminSubject {
     return this.#clock.now()
   }
 
+  mode(): Mode {
+    return this.#reception.mode
+  }
+
+  /** For connections that begin after it, to destinations whose policy does not say. */
+  setMode(mode: Mode): void {
+    const before = this.#reception.mode
+    this.#reception.mode = mode
+    this.#log.info({ event: 'mode', mode, before, message: `mode is ${mode}, was ${before}` })
+  }
+
   /** Stops accepting; open connections go on. Safe to call twice. */
   drain(): void {
     if (this.#notReady === 'draining') return
     this.#notReady = 'draining'
+    this.#reception.drain()
     // What the kernel has accepted for us already is taken in; closing would reset it.
     this.#clock.afterPoll(() => {
       for (const listener of this.#listeners) listener.close()
@@ -189,13 +205,7 @@ export class Sidecar implements AdminSubject {
   async #startOutbound(): Promise<void> {
     const { outbound: rules, egress } = this.configuration
     const routes = this.routes
-    const outbound = new Outbound(
-      this.#sessions,
-      routes,
-      { ...rules, egress },
-      redirectedFrom,
-      this.#counters,
-    )
+    const outbound = new Outbound(this.#parts(), routes, { ...rules, egress })
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(
@@ -213,7 +223,7 @@ export class Sidecar implements AdminSubject {
 
   async #startInbound(): Promise<void> {
     const { inbound: rules } = this.configuration
-    const inbound = new Inbound(this.#sessions, rules, redirectedFrom, this.#counters)
+    const inbound = new Inbound(this.#parts(), rules)
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(
@@ -225,6 +235,16 @@ export class Sidecar implements AdminSubject {
     }
     for (const [at, { address, target }] of rules.listeners.entries()) {
       await this.#listen(`inbound.listeners[${at}].address`, address, inbound.explicit(target))
+    }
+  }
+
+  #parts(): Parts {
+    return {
+      sessions: this.#sessions,
+      reception: this.#reception,
+      counters: this.#counters,
+      originalDestination: redirectedFrom,
+      observer: undefined,
     }
   }
 

@@ -4,6 +4,7 @@
 // and no secret is ever part of an answer.
 
 import type { RouteTable } from '../route/route-table.ts'
+import type { Mode } from '../stack/destination.ts'
 import { type Answer, json, type Routes, text } from './admin-server.ts'
 
 /** What the routes ask and command; the proxy implements it. */
@@ -14,6 +15,9 @@ export interface AdminSubject {
   whyNotReady(): string
   metrics(): Promise<{ readonly type: string; readonly body: string }>
   now(): number
+  mode(): Mode
+  /** For connections that begin after it, where no policy says otherwise. */
+  setMode(mode: Mode): void
   /** Stops accepting. */
   drain(): void
   /** Drains and ends the process. */
@@ -37,7 +41,8 @@ export function adminRoutes(subject: AdminSubject): Routes {
     ...publicRoutes(subject),
     'GET /config': () => json(subject.configuration),
     'GET /endpoints': () => json(endpoints(subject)),
-    'PUT /mode': mode,
+    'GET /mode': () => text(subject.mode()),
+    'PUT /mode': (query) => setMode(subject, query.get('to')),
     'POST /drain': () => {
       subject.drain()
       return text('draining', 202)
@@ -54,11 +59,10 @@ function ready(subject: AdminSubject): Answer {
   return reason === '' ? text('ready') : text(`not ready: ${reason}`, 503)
 }
 
-function mode(query: URLSearchParams): Answer {
-  const wanted = query.get('to')
-  if (wanted === 'l4') return text('mode is l4')
-  if (wanted === 'l7') return text('this version has l4 only; mode stays l4', 501)
-  return text('use PUT /mode?to=l4', 400)
+function setMode(subject: AdminSubject, wanted: string | null): Answer {
+  if (wanted !== 'l4' && wanted !== 'l7') return text('use PUT /mode?to=l4 or PUT /mode?to=l7', 400)
+  subject.setMode(wanted)
+  return text(`mode is ${wanted}`)
 }
 
 function endpoints(subject: AdminSubject): unknown {

@@ -95,7 +95,8 @@ export class Balancing implements Stage {
 
   #poolOf(endpoint: Endpoint): H1Pool {
     const known = endpoint.requests
-    if (known instanceof H1Pool) return known
+    // One that discovery took away and gave back begins anew; the old one ends with what it carries.
+    if (known instanceof H1Pool && !known.isRetired) return known
     const pool = new H1Pool(endpoint, this.#host)
     endpoint.requests = pool
     this.#host.poolMade(pool)

@@ -84,6 +84,10 @@ export class H1Pool implements Pool, UpstreamHost {
     return this.#held.size + this.#dials.size
   }
 
+  get isRetired(): boolean {
+    return this.#isRetired
+  }
+
   get hasIdle(): boolean {
     return this.#idle.length > 0
   }
@@ -152,11 +156,6 @@ export class H1Pool implements Pool, UpstreamHost {
     for (const connection of this.#idle.splice(0)) connection.close()
   }
 
-  /** Discovery has the endpoint again. */
-  revive(): void {
-    this.#isRetired = false
-  }
-
   /** Closes the connection that was idle for longest, to make room. False if none is idle. */
   evict(): boolean {
     const oldest = this.#idle.shift()
@@ -164,7 +163,7 @@ export class H1Pool implements Pool, UpstreamHost {
     return oldest !== undefined
   }
 
-  /** Closes what was idle for too long. True if nothing is left. */
+  /** Closes what was idle for too long. True if nothing is left, and nothing will come. */
   sweep(now: Millis): boolean {
     for (;;) {
       const oldest = this.#idle[0]
@@ -173,7 +172,7 @@ export class H1Pool implements Pool, UpstreamHost {
       oldest.close()
     }
     for (const connection of this.#idle) connection.rest()
-    return this.size === 0
+    return this.#isRetired && this.size === 0
   }
 
   connected(dial: PoolDial, connection: Connection): void {

@@ -45,6 +45,10 @@ export interface SessionHost {
 export interface Holder {
   /** The server speaks first: what was kept is wanted now. */
   onServerFirst(): void
+  /** There is no connection to any endpoint, and the session is over; the client's connection is left as it is. */
+  onFailed(): void
+  /** Once a second. */
+  onTick(): void
 }
 
 export class Session implements Choice, Dialer, RelayOwner, Carried {
@@ -187,6 +191,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
   }
 
   sweep(now: number): void {
+    this.#holder?.onTick()
     const { relay, destination } = this
     if (relay === undefined) return
     const idle = now - relay.lastActive
@@ -206,6 +211,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
 
   /** Ends it with a reset to both sides. */
   abort(code: ErrorCode): void {
+    this.#holder = undefined
     this.#dial?.cancel()
     this.#dialDone()
     this.relay?.abort()
@@ -270,8 +276,10 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
   }
 
   #fail(code: ErrorCode, context: ErrorContext = {}): void {
-    this.downstream.reset()
+    const holder = this.#holder
+    if (holder === undefined) this.downstream.reset()
     this.#close(new MeshError(code, context))
+    holder?.onFailed()
   }
 
   #dialDone(): Endpoint | undefined {

@@ -20,6 +20,7 @@ class Subject implements AdminSubject {
   readonly routes: { table: RouteTable } = { table: new RouteTable() }
   readonly commands: string[] = []
   reason = ''
+  current: 'l4' | 'l7' = 'l7'
 
   whyNotReady(): string {
     return this.reason
@@ -31,6 +32,14 @@ class Subject implements AdminSubject {
 
   now(): number {
     return 5000
+  }
+
+  mode(): 'l4' | 'l7' {
+    return this.current
+  }
+
+  setMode(mode: 'l4' | 'l7'): void {
+    this.current = mode
   }
 
   drain(): void {

@@ -23,7 +23,8 @@ for (const kind of ['auto', 'streams'] as const) {
       const acceptor = {
         onAccept: (connection: Parameters<Sessions['start']>[0]) => {
           accepted += 1
-          sessions.start(connection, destination, connection.local())
+          const admitted = sessions.admit(connection, destination, connection.local())
+          if (admitted !== undefined) sessions.start(connection, destination, admitted)
         },
         onAcceptFailed: () => undefined,
       }

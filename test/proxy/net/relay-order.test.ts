@@ -20,7 +20,10 @@ class Fixture {
     t.teardown(() => {
       ticker.stop()
     })
-    const owner = { onRelayEnd: (end: RelayEnd) => this.ends.push(end) }
+    const owner = {
+      onRelayEnd: (end: RelayEnd) => this.ends.push(end),
+      onServerFirst: () => undefined,
+    }
     this.relay = new Relay(this.client, this.server, this.counters, ticker, owner)
     this.relay.start()
     this.relay.release()

@@ -33,7 +33,10 @@ async function relayTo(t: Test, sockets: Sockets, target: number): Promise<Fixtu
     onAccept(downstream: Connection) {
       const dialer: Dialer = {
         onConnected(upstream) {
-          const owner = { onRelayEnd: (end: RelayEnd) => ends.push(end) }
+          const owner = {
+            onRelayEnd: (end: RelayEnd) => ends.push(end),
+            onServerFirst: () => undefined,
+          }
           const relay = new Relay(downstream, upstream, { received: 0, sent: 0 }, ticker, owner)
           relays.push(relay)
           relay.start()

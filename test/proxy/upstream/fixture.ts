@@ -53,7 +53,9 @@ export class Fixture {
   arrive(destination: Destination, port?: number): FakeConnection {
     this.#port += 1
     const client = new FakeConnection({ ip: '10.0.0.1', port: port ?? this.#port })
-    this.sessions.start(client, destination, destination.picker.endpoints[0]?.address)
+    const dialled = destination.picker.endpoints[0]?.address
+    const admitted = this.sessions.admit(client, destination, dialled)
+    if (admitted !== undefined) this.sessions.start(client, destination, admitted)
     return client
   }
 

@@ -1,0 +1,213 @@
+// What becomes of a connection whose destination is known: L4 as it is, HTTP request by request, or whichever of them
+// its first bytes say.
+//
+// A policy's mode goes before the proxy's own; a port that says what it speaks is not looked at. A connection ends as
+// it began: changing the mode is for those that follow. Requests take the way that `outbound.ts` and `inbound.ts`
+// put together; this is also the world around every request: clock, buffers, counters, log.
+
+import type { SocketAddress } from '../lib/address.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ErrorCode } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { Detecting, type DetectingHost } from './detecting.ts'
+import { H1Downstream } from './downstream/h1-downstream.ts'
+import type { DownstreamHost } from './downstream/host.ts'
+import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_LIMITS, type Limits } from './http/h1/limits.ts'
+import type { Connection, Dial, Dialer } from './net/connection.ts'
+import type { Opening } from './net/relay.ts'
+import type { Ticker } from './net/ticker.ts'
+import type { Carried } from './stack/carried.ts'
+import type { CounterRegistry } from './stack/counters.ts'
+import type { Destination, Mode } from './stack/destination.ts'
+import type { Endpoint } from './stack/endpoint.ts'
+import type { Exchange } from './stack/exchange.ts'
+import { type BalancingHost, resumePending } from './upstream/balancing.ts'
+import type { H1Pool } from './upstream/pool.ts'
+import type { Session } from './upstream/session.ts'
+import type { Admitted, Sessions } from './upstream/sessions.ts'
+
+export class Reception implements DetectingHost, BalancingHost {
+  /** For destinations whose policy does not say. */
+  mode: Mode
+  readonly clock: Clock
+  readonly limits: Limits = DEFAULT_LIMITS
+  /** For the heads of requests. */
+  readonly writer: HeadWriter = new HeadWriter()
+  readonly #downstreamHost: DownstreamHost
+  readonly #sessions: Sessions
+  readonly #counters: CounterRegistry
+  readonly #log: Log
+  readonly #pools = new Set<H1Pool>()
+  readonly #admitted = new WeakMap<Detecting, Admitted>()
+  #isDraining = false
+
+  constructor(sessions: Sessions, mode: Mode, counters: CounterRegistry, log: Log) {
+    this.mode = mode
+    this.clock = sessions.clock
+    this.#sessions = sessions
+    this.#counters = counters
+    this.#log = log
+    this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
+    sessions.eachTick((now) => {
+      this.#sweep(now)
+    })
+  }
+
+  /** Takes a connection whose destination is known. `dialled` is the address that the client connected to. */
+  receive(
+    connection: Connection,
+    destination: Destination,
+    dialled: SocketAddress | undefined,
+  ): void {
+    const admitted = this.#sessions.admit(connection, destination, dialled)
+    if (admitted === undefined) return
+    const mode = destination.mode ?? this.mode
+    if (mode === 'l4' || destination.protocol === 'opaque') {
+      this.#sessions.start(connection, destination, admitted)
+    } else if (destination.protocol === 'http') {
+      this.#startHttp(connection, destination, admitted, undefined)
+    } else {
+      const detecting = new Detecting(connection, destination, this)
+      this.#admitted.set(detecting, admitted)
+      this.#sessions.carry(detecting)
+      detecting.start()
+    }
+  }
+
+  /** No connection is kept for another request. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  speculate(detecting: Detecting): Session | undefined {
+    const { connection, destination } = detecting
+    const admitted = this.#admitted.get(detecting)
+    // A request may wait for its turn where a connection may not.
+    if (admitted === undefined || destination.open >= destination.maxConnections) return undefined
+    const session = this.#sessions.start(connection, destination, admitted, detecting)
+    this.#sessions.closed(detecting)
+    return session
+  }
+
+  kept(detecting: Detecting): void {
+    this.#sessions.carry(detecting)
+  }
+
+  http(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
+    const { connection, destination } = detecting
+    const admitted = this.#admitted.get(detecting)
+    if (admitted === undefined) return
+    this.#startHttp(connection, destination, admitted, bytes)
+    session?.abandon()
+    this.#sessions.closed(detecting)
+  }
+
+  opaque(detecting: Detecting, session: Session | undefined, opening: Opening): void {
+    const admitted = this.#admitted.get(detecting)
+    if (admitted === undefined) return
+    const { connection, destination } = detecting
+    const carrying = session ?? this.#sessions.start(connection, destination, admitted, detecting)
+    this.#sessions.closed(detecting)
+    carrying?.settle(opening)
+  }
+
+  lost(detecting: Detecting): void {
+    this.#sessions.closed(detecting)
+  }
+
+  connect(address: SocketAddress, dialer: Dialer): Dial {
+    return this.#sessions.connect(address, dialer)
+  }
+
+  connecting(depth: number, path: string): void {
+    this.#sessions.connecting(depth, path)
+  }
+
+  disconnected(path: string): void {
+    this.#sessions.disconnected(path)
+  }
+
+  connectFailed(
+    exchange: Exchange | undefined,
+    endpoint: Endpoint,
+    reason: ErrorCode,
+    errno: string,
+  ): void {
+    endpoint.counters.countConnectFailure(reason)
+    this.#log.warn({
+      event: 'connect-failed',
+      direction: endpoint.counters.direction,
+      service: endpoint.counters.service,
+      endpoint: endpoint.key,
+      error: reason,
+      errno,
+      attempt: exchange?.attempt ?? 0,
+      message: `${reason}: ${endpoint.key} (${errno})`,
+    })
+  }
+
+  isOwnPort(address: SocketAddress): boolean {
+    return this.#sessions.isOwnPort(address)
+  }
+
+  poolMade(pool: H1Pool): void {
+    this.#pools.add(pool)
+  }
+
+  roomMade(destination: Destination): void {
+    if (destination.pending.length > 0) resumePending(destination, this.clock.now())
+  }
+
+  refused(reason: string): void {
+    this.#log.warn({ event: 'response-refused', error: 'response-refused', reason })
+  }
+
+  #startHttp(
+    connection: Connection,
+    destination: Destination,
+    { client, depth }: Admitted,
+    bytes: Buffer | undefined,
+  ): void {
+    const host = this.#downstreamHost
+    const downstream = new H1Downstream(connection, destination, client?.ip ?? '', depth, host)
+    this.#sessions.carry(downstream)
+    downstream.start(bytes)
+  }
+
+  #makeDownstreamHost(ticker: Ticker): DownstreamHost {
+    const isDraining = (): boolean => this.#isDraining
+    return {
+      clock: this.clock,
+      ticker,
+      writer: new HeadWriter(),
+      limits: this.limits,
+      get isDraining() {
+        return isDraining()
+      },
+      refused: (exchange, error, reason) => {
+        this.#refusedRequest(exchange, error, reason)
+      },
+      closed: (carried: Carried) => {
+        this.#sessions.closed(carried)
+      },
+    }
+  }
+
+  #refusedRequest({ destination, source }: Exchange, error: ErrorCode, reason: string): void {
+    this.#counters.countError(destination.direction, error)
+    this.#log.info({
+      event: 'request-refused',
+      direction: destination.direction,
+      service: destination.service,
+      source: source === '' ? 'gone' : source,
+      error,
+      reason,
+      message: `${error}: ${reason}`,
+    })
+  }
+
+  #sweep(now: number): void {
+    for (const pool of this.#pools) if (pool.sweep(now)) this.#pools.delete(pool)
+  }
+}

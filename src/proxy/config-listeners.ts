@@ -123,7 +123,8 @@ export function listensNowhere({ outbound, inbound }: Settings): boolean {
   )
 }
 
-function readServiceName(value: unknown, path: string, problems: Problems): string {
+/** `name.namespace`, where `name` alone is of the namespace `default`; empty after a problem. */
+export function readServiceName(value: unknown, path: string, problems: Problems): string {
   if (typeof value === 'string' && SERVICE.test(value)) {
     return value.includes('.') ? value : `${value}.default`
   }

@@ -113,5 +113,5 @@ function valueOfText(
 ): unknown {
   if (form === 'yaml') return readYamlValue(text, name, problems)
   const trimmed = text.trim()
-  return form === 'number' && /^\d{1,15}$/.test(trimmed) ? Number(trimmed) : trimmed
+  return form === 'number' && /^\d{1,15}(?:\.\d{1,15})?$/.test(trimmed) ? Number(trimmed) : trimmed
 }

@@ -8,7 +8,7 @@ import { dirname, resolve } from 'node:path'
 import { type DurationRange, type Millis, readDuration } from '../lib/duration.ts'
 import { LOG_LEVELS } from '../lib/log.ts'
 import type { Problems } from '../lib/problems.ts'
-import { item, join, readChoice, readInteger, readString } from '../lib/shape.ts'
+import { item, join, readChoice, readInteger, readNumber, readString } from '../lib/shape.ts'
 import { readTextFile } from '../lib/text-file.ts'
 import {
   listensNowhere,
@@ -17,10 +17,12 @@ import {
   readInboundListeners,
   readListenAddress,
   readOutboundListeners,
+  readServiceName,
   refuseLoops,
   refuseOverlaps,
 } from './config-listeners.ts'
 import { type ConfigFile, type Environment, type Given, Sources } from './config-sources.ts'
+import { readTracingEndpoint } from './config-telemetry.ts'
 import type { Settings } from './settings.ts'
 
 const MAX_FILE_BYTES = 1_048_576
@@ -71,10 +73,23 @@ export function readSettings(
     keepAlive: reader.duration('keepAlive', KEEP_ALIVE),
     drainGrace: reader.duration('drain.grace', OR_ZERO),
     logLevel: readChoice(...reader.at('log.level'), LOG_LEVELS),
+    ...readTelemetry(reader),
   }
   // Lists that were refused are shorter than they stand there: what they say together is not judged then.
   if (!problems.any) checkTogether(settings, reader, file, problems)
   return settings
+}
+
+function readTelemetry(reader: Reader): Pick<Settings, 'workload' | 'accessLog' | 'tracing'> {
+  const { value } = reader.given('workload')
+  return {
+    workload: value === undefined ? '' : readServiceName(...reader.at('workload')),
+    accessLog: readChoice(...reader.at('accessLog'), ['off', 'json']),
+    tracing: {
+      endpoint: readTracingEndpoint(...reader.at('tracing.endpoint')),
+      sample: readNumber(...reader.at('tracing.sample'), { min: 0, max: 1, fallback: 0 }),
+    },
+  }
 }
 
 /** The values of the sources, with their paths, in the order that readers take them. */

@@ -95,6 +95,25 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   ),
   key('drain.grace', 'text', '30s', 'How long connections may go on after SIGTERM or `POST /quit`'),
   key('log.level', 'text', 'info', '`silent`, `error`, `warn`, `info` or `debug`'),
+  key(
+    'workload',
+    'text',
+    undefined,
+    'Who this proxy stands beside, such as `web.shop`: the `source` of outbound requests in metrics, the service in traces',
+  ),
+  key('accessLog', 'text', 'off', '`json`: one line in the log for every HTTP request; or `off`'),
+  key(
+    'tracing.endpoint',
+    'text',
+    'off',
+    'Sends spans to a collector by OTLP over HTTP: a URL such as `http://127.0.0.1:4318`, or `off`',
+  ),
+  key(
+    'tracing.sample',
+    'number',
+    0.01,
+    'Share of requests to trace, `0` to `1`, of those that come without a `traceparent`; the others follow its flag',
+  ),
 ]
 
 /** The table as the README has it, in Markdown. */

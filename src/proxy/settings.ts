@@ -52,4 +52,13 @@ export interface Settings {
   /** After SIGTERM or /quit, connections may go on for so long. */
   readonly drainGrace: Millis
   readonly logLevel: LogLevel
+  /** `name.namespace` of what this proxy stands beside; empty if it was not said. */
+  readonly workload: string
+  readonly accessLog: 'off' | 'json'
+  readonly tracing: {
+    /** The whole URL that spans are sent to; undefined for no tracing. */
+    readonly endpoint: string | undefined
+    /** The share of requests without a traceparent that are traced, 0 to 1. */
+    readonly sample: number
+  }
 }

@@ -58,6 +58,9 @@ t.test('config: the defaults', async (t) => {
     keepAlive: 60_000,
     drainGrace: 30_000,
     logLevel: 'info',
+    workload: '',
+    accessLog: 'off',
+    tracing: { endpoint: undefined, sample: 0.01 },
   })
 })
 
@@ -84,6 +87,9 @@ maxConnections: 5
 keepAlive: 0s
 drain: { grace: 0s }
 log: { level: debug }
+workload: web.shop
+accessLog: json
+tracing: { endpoint: "http://127.0.0.1:4318", sample: 0.25 }
 `
 
 t.test('config: every key in the file', async (t) => {
@@ -114,6 +120,9 @@ t.test('config: every key in the file', async (t) => {
     keepAlive: 0,
     drainGrace: 0,
     logLevel: 'debug',
+    workload: 'web.shop',
+    accessLog: 'json',
+    tracing: { endpoint: 'http://127.0.0.1:4318/v1/traces', sample: 0.25 },
   })
 })
 
@@ -142,6 +151,10 @@ t.test('config: every key in the environment, over the file', async (t) => {
     UNDERPASS_KEEP_ALIVE: '0s',
     UNDERPASS_DRAIN_GRACE: '0s',
     UNDERPASS_LOG_LEVEL: 'debug',
+    UNDERPASS_WORKLOAD: 'web.shop',
+    UNDERPASS_ACCESS_LOG: 'json',
+    UNDERPASS_TRACING_ENDPOINT: 'http://127.0.0.1:4318',
+    UNDERPASS_TRACING_SAMPLE: '0.25',
   }
   t.same(
     Object.keys(env),

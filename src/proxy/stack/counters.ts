@@ -1,11 +1,21 @@
 // What is counted about connections, by direction, service and endpoint: plain numbers that the hot path adds to.
 //
+// Of requests there is more, in request-counters.ts, for the lines that have any.
 // Looked up when an endpoint is made, never when a connection is. The registry forgets a line some time after its
 // endpoint is gone, so that what comes and goes does not fill the memory. Exposition is left to telemetry.
 
 import type { ErrorCode } from '../../lib/errors.ts'
+import { RequestCounters } from './request-counters.ts'
 
 export type Direction = 'outbound' | 'inbound'
+
+/** Messages that were refused for the same reason, which is one of a closed set (http/h1/refusal.ts). */
+export interface RefusalCount {
+  readonly direction: Direction
+  readonly message: 'request' | 'response'
+  readonly reason: string
+  count: number
+}
 
 export class ConnectionCounters {
   readonly direction: Direction
@@ -24,11 +34,21 @@ export class ConnectionCounters {
   readonly connectFailures: Map<ErrorCode, number> = new Map()
   /** When discovery last had this endpoint; undefined while it has it. */
   retiredAt: number | undefined
+  /** Undefined as long as it had connections only. */
+  requests: RequestCounters | undefined
 
   constructor(direction: Direction, service: string, endpoint: string) {
     this.direction = direction
     this.service = service
     this.endpoint = endpoint
+    this.retiredAt = undefined
+    this.requests = undefined
+  }
+
+  /** What is counted about its requests; always the same object. */
+  forRequests(): RequestCounters {
+    this.requests ??= new RequestCounters()
+    return this.requests
   }
 
   countConnectFailure(reason: ErrorCode): void {
@@ -42,6 +62,7 @@ const KEEP_RETIRED = 600_000
 export class CounterRegistry {
   readonly #lines = new Map<string, ConnectionCounters>()
   readonly #errors = new Map<string, { direction: Direction; reason: ErrorCode; count: number }>()
+  readonly #refusals = new Map<string, RefusalCount>()
 
   /** The counters of these three, the same object for the same words. */
   of(direction: Direction, service: string, endpoint: string): ConnectionCounters {
@@ -63,6 +84,14 @@ export class CounterRegistry {
     this.#errors.set(key, line)
   }
 
+  /** A message that the codec did not accept. */
+  countRefusal(direction: Direction, message: RefusalCount['message'], reason: string): void {
+    const key = `${direction} ${message} ${reason}`
+    const line = this.#refusals.get(key) ?? { direction, message, reason, count: 0 }
+    line.count += 1
+    this.#refusals.set(key, line)
+  }
+
   all(): Iterable<ConnectionCounters> {
     return this.#lines.values()
   }
@@ -71,11 +100,16 @@ export class CounterRegistry {
     return this.#errors.values()
   }
 
-  /** Forgets what was retired long ago and has no open connection. */
+  refusals(): Iterable<Readonly<RefusalCount>> {
+    return this.#refusals.values()
+  }
+
+  /** Forgets what was retired long ago and has no open connection and no request under way. */
   expire(now: number): void {
     for (const [key, line] of this.#lines) {
       const old = line.retiredAt !== undefined && now - line.retiredAt > KEEP_RETIRED
-      if (old && line.opened === line.closed) this.#lines.delete(key)
+      const busy = line.opened !== line.closed || (line.requests?.active ?? 0) > 0
+      if (old && !busy) this.#lines.delete(key)
     }
   }
 }

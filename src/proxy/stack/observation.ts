@@ -2,12 +2,20 @@
 //
 // Counting is for everybody and cheap; this is neither. With no observer the hot path makes no string at all.
 
+import type { Millis } from '../../lib/duration.ts'
+import type { Head } from '../http/h1/head.ts'
 import type { Exchange } from './exchange.ts'
+
+/** Bytes of a target and of an authority that are kept, so that what is queued has a bound. */
+const LONGEST_TARGET = 2048
+const LONGEST_AUTHORITY = 256
+/** Cannot come from a request's head, which is ASCII where it is read here. */
+const CUT = '\u2026'
 
 /** Noted when a request's head is read, because the bytes are gone when it ends. */
 export class Observation {
   readonly method: string
-  /** As it came, query included. */
+  /** As it came, query included; what is longer than 2 KiB is cut and ends in an ellipsis. */
   readonly target: string
   readonly authority: string
   /** Of the trace that the request belongs to, in lower-case hexadecimal; empty if it has none. */
@@ -16,12 +24,18 @@ export class Observation {
   spanId = ''
   parentId = ''
   isSampled = false
+  /** The time of day when the head was read; NaN where nobody asks for it. */
+  startedAt: Millis = NaN
 
-  constructor(method: string, target: string, authority: string) {
-    this.method = method
-    this.target = target
-    this.authority = authority
+  constructor(head: Head) {
+    this.method = head.methodText
+    this.target = bounded(head, head.targetStart, head.targetEnd, LONGEST_TARGET)
+    this.authority = bounded(head, head.authorityStart, head.authorityEnd, LONGEST_AUTHORITY)
   }
+}
+
+function bounded(head: Head, start: number, end: number, longest: number): string {
+  return end - start <= longest ? head.text(start, end) : head.text(start, start + longest) + CUT
 }
 
 /** Told of every request, for what costs more than counting. */

@@ -7,6 +7,9 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
+import { addRequestMetrics } from './request-metrics.ts'
+import type { SpanCounts } from './span-queue.ts'
+import { addTraceMetrics } from './trace-metrics.ts'
 
 /** How often the event loop is probed: often enough for a stall to be seen, too rarely to keep a core awake. */
 const PROBE_MILLISECONDS = 50
@@ -54,17 +57,31 @@ const LINE_METRICS: readonly LineMetric[] = [
   },
 ]
 
+/** What the metrics know besides the counters. */
+export interface MetricsContext {
+  /** `name.namespace` of the pod's own workload; empty if it is not known. */
+  readonly workload?: string
+  /** Undefined if nothing is traced. */
+  readonly spans?: SpanCounts | undefined
+}
+
 export class Metrics {
   readonly #registry = new Registry()
   readonly #counters: CounterRegistry
   readonly #delay: IntervalHistogram
 
-  constructor(counters: CounterRegistry, openConnections: () => number) {
+  constructor(
+    counters: CounterRegistry,
+    openConnections: () => number,
+    { workload = '', spans }: MetricsContext = {},
+  ) {
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
     this.#delay.enable()
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
+    addRequestMetrics(this.#registry, counters, workload)
+    if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()
   }
@@ -75,6 +92,11 @@ export class Metrics {
 
   async page(): Promise<string> {
     return await this.#registry.metrics()
+  }
+
+  /** The same for another process, which sums up several: what prom-client's `aggregate` takes. */
+  async json(): Promise<object[]> {
+    return await this.#registry.getMetricsAsJSON()
   }
 
   stop(): void {

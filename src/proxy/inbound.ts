@@ -94,8 +94,9 @@ export class Inbound {
 
   /** The way of a request: each stage knows the one above it. */
   #stages(destination: Destination): Stage {
-    const { observer, reception } = this.#parts
-    const measurement = new Measurement(observer)
+    const { counters, observer, reception } = this.#parts
+    const line = counters.of(destination.direction, destination.service, '')
+    const measurement = new Measurement(reception.clock, line, observer)
     const connecting = new Balancing(destination, reception, measurement)
     measurement.above(connecting)
     return measurement

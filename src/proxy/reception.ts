@@ -159,8 +159,18 @@ export class Reception implements DetectingHost, BalancingHost {
     if (destination.pending.length > 0) resumePending(destination, this.clock.now())
   }
 
-  refused(reason: string): void {
-    this.#log.warn({ event: 'response-refused', error: 'response-refused', reason })
+  refused({ counters, key }: Endpoint, reason: string): void {
+    const { direction, service } = counters
+    this.#counters.countRefusal(direction, 'response', reason)
+    this.#log.warn({
+      event: 'response-refused',
+      direction,
+      service,
+      endpoint: key,
+      error: 'response-refused',
+      reason,
+      message: `response-refused: ${reason}, from ${key}`,
+    })
   }
 
   #startHttp(
@@ -188,6 +198,11 @@ export class Reception implements DetectingHost, BalancingHost {
       refused: (exchange, error, reason) => {
         this.#refusedRequest(exchange, error, reason)
       },
+      answered: ({ destination, status, requestBytes }, error) => {
+        const line = this.#counters.of(destination.direction, destination.service, '')
+        line.forRequests().countFailure(error)
+        line.forRequests().record(status, 0, requestBytes, 0)
+      },
       closed: (carried: Carried) => {
         this.#sessions.closed(carried)
       },
@@ -195,7 +210,7 @@ export class Reception implements DetectingHost, BalancingHost {
   }
 
   #refusedRequest({ destination, source }: Exchange, error: ErrorCode, reason: string): void {
-    this.#counters.countError(destination.direction, error)
+    this.#counters.countRefusal(destination.direction, 'request', reason === '' ? error : reason)
     this.#log.info({
       event: 'request-refused',
       direction: destination.direction,

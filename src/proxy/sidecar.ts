@@ -26,6 +26,7 @@ import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import type { Mode } from './stack/destination.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { makeObserver, type Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
 export class Sidecar implements AdminSubject {
@@ -42,7 +43,9 @@ export class Sidecar implements AdminSubject {
   readonly #listeners: Listener[] = []
   readonly #servers: AdminServer[] = []
   #source: FileSource | undefined
+  #observer: Observer | undefined
   #notReady = 'starting'
+  readonly #random: Random
   readonly #onQuit: () => void
 
   /** `onQuit` is called when the admin port is told to end the process. */
@@ -50,6 +53,7 @@ export class Sidecar implements AdminSubject {
     this.configuration = settings
     this.#clock = clock
     this.#log = log
+    this.#random = random
     this.#onQuit = onQuit
     this.#choice = chooseSockets(settings.sockets)
     this.routes = new Catalog(this.#counters, random)
@@ -63,6 +67,7 @@ export class Sidecar implements AdminSubject {
     try {
       await this.#startDiscovery()
       await this.#startAdmin()
+      this.#observer = await makeObserver(this.configuration, this.#clock, this.#random, this.#log)
       await this.#startOutbound()
       await this.#startInbound()
     } catch (error) {
@@ -149,7 +154,9 @@ export class Sidecar implements AdminSubject {
 
   async #loadMetrics(): Promise<Metrics> {
     const { Metrics } = await import('./telemetry/metrics.ts')
-    return new Metrics(this.#counters, () => this.#sessions.size)
+    const { workload } = this.configuration
+    const context = { workload, spans: this.#observer?.spans }
+    return new Metrics(this.#counters, () => this.#sessions.size, context)
   }
 
   async #startDiscovery(): Promise<void> {
@@ -244,7 +251,7 @@ export class Sidecar implements AdminSubject {
       reception: this.#reception,
       counters: this.#counters,
       originalDestination: redirectedFrom,
-      observer: undefined,
+      observer: this.#observer,
     }
   }
 
@@ -266,6 +273,7 @@ export class Sidecar implements AdminSubject {
     for (const server of this.#servers) server.close()
     await this.#source?.close()
     this.#sessions.stop()
+    await this.#observer?.stop()
     ;(await this.#metrics)?.stop()
   }
 }

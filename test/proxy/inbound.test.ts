@@ -3,7 +3,9 @@
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
 import { Inbound } from '../../src/proxy/inbound.ts'
+import { Reception } from '../../src/proxy/reception.ts'
 import { FakeConnection } from '../support/fake-sockets.ts'
+import { logLines } from '../support/log-lines.ts'
 import { Fixture } from './upstream/fixture.ts'
 
 const RULES = { connectTimeout: 1000, idleTimeout: 1000 }
@@ -13,7 +15,13 @@ const LOOPBACK = ['127.0.0.1', '127.0.0.5', '::1']
 
 function arrive(f: Fixture, ip: string): FakeConnection {
   const client = new FakeConnection({ ip: '10.0.0.1', port: 50_000 })
-  const inbound = new Inbound(f.sessions, RULES, () => ({ ip, port: 80 }), f.counters)
+  const { sessions, counters } = f
+  const parts = {
+    ...{ sessions, counters, observer: undefined },
+    originalDestination: () => ({ ip, port: 80 }),
+    reception: new Reception(sessions, 'l4', counters, logLines().log),
+  }
+  const inbound = new Inbound(parts, RULES)
   inbound.transparent().onAccept(client)
   return client
 }

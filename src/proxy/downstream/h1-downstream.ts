@@ -19,7 +19,6 @@ import { TICK } from '../net/ticker.ts'
 import type { Carried } from '../stack/carried.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
-import { errorAnswer } from './answer.ts'
 import type { DownstreamHost } from './host.ts'
 import { Lingering } from './lingering.ts'
 import { ResponseOutput } from './response-output.ts'
@@ -179,47 +178,37 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   tunnel(upstream: TunnelEnd, bytes: Buffer | undefined): void {
     this.#response.flush()
-    const { ticker } = this.#host
-    const held = this.#held
     const start = {
-      client: this.#connection,
-      outlet: this.#outlet,
-      upstream,
-      fromClient: held === undefined ? undefined : held.subarray(this.#heldAt),
-      fromUpstream: bytes,
-      clientEnded: this.#clientEnded,
+      ...{ client: this.#connection, outlet: this.#outlet, clientEnded: this.#clientEnded },
+      ...{ upstream, fromUpstream: bytes, fromClient: this.#held?.subarray(this.#heldAt) },
     }
     this.#held = undefined
     this.#state = GONE
-    this.#tunnel = new Tunnel(this.#exchange, start, ticker, () => {
+    this.#tunnel = new Tunnel(this.#exchange, start, this.#host.ticker, () => {
       this.#host.closed(this)
     })
   }
 
   sweep(now: number): void {
-    this.#lingering?.tick()
     const { idleTimeout } = this.#exchange.destination
+    this.#lingering?.tick()
     this.#tunnel?.sweep(now, idleTimeout)
     if (this.#state === GONE) return
     const idle = now - this.#lastActive
-    if (this.#state === READING && !this.#reader.idle) {
-      this.#ticks += 1
-      if (this.#ticks >= HEAD_TICKS)
-        this.#refuse('request-timeout', '', ERRORS['request-timeout'].status)
-      return
-    }
-    this.#ticks = 0
-    if (this.#response.isEnded && idle >= ABANDONED) {
+    this.#ticks = this.#state === READING && !this.#reader.idle ? this.#ticks + 1 : 0
+    if (this.#ticks >= HEAD_TICKS) {
+      this.#refuse('request-timeout', '', ERRORS['request-timeout'].status)
+    } else if (this.#response.isEnded && idle >= ABANDONED) {
       this.#abandonRequest()
-      return
-    }
-    if (idleTimeout > 0 && idle >= idleTimeout) {
+    } else if (idleTimeout > 0 && idle >= idleTimeout) {
       if (this.#state === READING) this.#farewell()
       else this.#broken('idle-timeout', '')
-      return
+    } else if (idle >= TICK && this.#connection.isGone()) {
+      this.#broken('downstream-reset', 'gone')
+    } else if (idle >= 2 * TICK) {
+      this.#connection.rest()
+      if (this.#state === READING) this.#reader.release()
     }
-    if (idle >= TICK && this.#connection.isGone()) this.#broken('downstream-reset', 'gone')
-    else if (idle >= 2 * TICK) this.#rest()
   }
 
   drain(): void {
@@ -376,18 +365,16 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       exchange.upstream?.cancel()
       exchange.lowest?.ended(exchange, error)
     } else {
+      this.#host.answered(exchange, error)
       this.#answer(error, hasBody)
     }
   }
 
   #answer(error: ErrorCode, hasBody: boolean): void {
-    const { status, details } = this.#exchange
     const isSettled = this.#requestEnded && !this.#clientEnded && this.#reader.head.persistent
     if (!isSettled || this.#host.isDraining) this.#response.close()
-    const closes = this.#response.isLast
-    this.#outlet.write(errorAnswer(status, error, details, { closes, hasBody }))
-    this.#response.over()
-    if (this.#outlet.isEmpty || closes) this.#next()
+    this.#response.answer(this.#exchange, error, hasBody)
+    if (this.#outlet.isEmpty || this.#response.isLast) this.#next()
   }
 
   /** In order: what was written arrives, what still comes is thrown away. */
@@ -405,10 +392,5 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#held = undefined
     this.#connection.reset()
     this.#host.closed(this)
-  }
-
-  #rest(): void {
-    this.#connection.rest()
-    if (this.#state === READING) this.#reader.release()
   }
 }

@@ -16,8 +16,10 @@ export interface DownstreamHost {
   readonly limits: Limits
   /** No connection is to be kept for another request. */
   readonly isDraining: boolean
-  /** A request was refused before it was sent on its way, for the reason of that name. */
+  /** A request was refused, for the reason of that name. */
   refused(exchange: Exchange, error: ErrorCode, reason: string): void
+  /** A request was answered before it was sent on its way. */
+  answered(exchange: Exchange, error: ErrorCode): void
   /** The connection is closed. */
   closed(carried: Carried): void
 }

@@ -3,12 +3,14 @@
 //
 // Reading requests, and what happens between them, is left to the connection.
 
+import type { ErrorCode } from '../../lib/errors.ts'
 import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
 import { Framing, type Head } from '../http/h1/head.ts'
 import { CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
 import { Staging } from '../http/h1/staging.ts'
 import type { Outlet } from '../net/outlet.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import { errorAnswer } from './answer.ts'
 import type { DownstreamHost } from './host.ts'
 
 const UPGRADE = fieldBits(Field.upgrade)
@@ -72,6 +74,12 @@ export class ResponseOutput {
     else if (request.minor === 0) writer.addLines(KEEP_ALIVE_LINE)
     this.#staging.head()
     this.#hasHead = true
+  }
+
+  /** Writes an answer of our own, instead of a response. */
+  answer({ status, details }: Exchange, error: ErrorCode, hasBody: boolean): void {
+    this.#outlet.write(errorAnswer(status, error, details, { closes: this.isLast, hasBody }))
+    this.over()
   }
 
   body(bytes: Buffer, start: number, end: number): void {

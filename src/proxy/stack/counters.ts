@@ -29,8 +29,6 @@ export class ConnectionCounters {
   received = 0
   /** Bytes to the client. */
   sent = 0
-  /** Requests that were sent again because the first attempt got no answer. */
-  resent = 0
   readonly connectFailures: Map<ErrorCode, number> = new Map()
   /** When discovery last had this endpoint; undefined while it has it. */
   retiredAt: number | undefined

@@ -1,16 +1,25 @@
-// The top stage of a request's way: says that it began and how it ended, once each, whatever happened in between.
+// The top stage of a request's way: counts how it ended, once, whatever happened in between, and tells the observers.
 //
 // An error that nobody below could mend ends here: the client's side answers it.
 
+import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import type { ConnectionCounters } from '../stack/counters.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
 import type { RequestObserver } from '../stack/observation.ts'
+import { NO_STATUS } from '../stack/request-counters.ts'
 
 export class Measurement implements Stage {
+  readonly #clock: Clock
   readonly #observer: RequestObserver | undefined
+  /** For requests that no endpoint got. */
+  readonly #counters: ConnectionCounters
   #below: Stage | undefined
 
-  constructor(observer: RequestObserver | undefined) {
+  /** `counters` are those of the destination without an endpoint. */
+  constructor(clock: Clock, counters: ConnectionCounters, observer: RequestObserver | undefined) {
+    this.#clock = clock
+    this.#counters = counters
     this.#observer = observer
     this.#below = undefined
   }
@@ -30,18 +39,26 @@ export class Measurement implements Stage {
   }
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
-    const { downstream } = exchange
+    const { downstream, endpoint } = exchange
+    const requests = (endpoint?.counters ?? this.#counters).forRequests()
     if (error !== undefined) {
       exchange.error = error
-      const kind = ERRORS[error]
-      // Nobody hears an answer that a client gone would get.
-      if (!downstream.hasBegun && error !== 'request-refused') {
-        exchange.status = kind.source === 'downstream' ? 0 : kind.status
-      }
+      requests.countFailure(error)
+      if (!downstream.hasBegun) exchange.status = statusOf(error, exchange.status)
     }
+    exchange.now = this.#clock.now()
+    const latency = exchange.now - exchange.startedAt
+    requests.record(exchange.status, latency, exchange.requestBytes, exchange.responseBytes)
     this.#observer?.ended(exchange)
     // Last, for the next request of the client uses the same exchange.
     if (error === undefined) downstream.over()
     else downstream.fail(error)
   }
+}
+
+/** What the client is answered: of a request that was refused the rule has decided, and one that is gone hears nothing. */
+function statusOf(error: ErrorCode, status: number): number {
+  if (error === 'request-refused') return status
+  const kind = ERRORS[error]
+  return kind.source === 'downstream' ? NO_STATUS : kind.status
 }

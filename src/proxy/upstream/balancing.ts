@@ -57,6 +57,7 @@ export class Balancing implements Stage {
     exchange.endpoint = endpoint
     exchange.sentAt = exchange.now
     endpoint.open += 1
+    endpoint.counters.forRequests().active += 1
     pool.open(exchange)
   }
 
@@ -71,8 +72,8 @@ export class Balancing implements Stage {
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
     const { endpoint } = exchange
-    if (endpoint !== undefined) endpoint.open -= 1
-    else this.#leave(exchange)
+    if (endpoint !== undefined) this.#leaveEndpoint(endpoint)
+    else this.#leaveQueue(exchange)
     if (
       error !== undefined &&
       endpoint !== undefined &&
@@ -122,7 +123,12 @@ export class Balancing implements Stage {
     this.#above.ended(exchange, 'pending-limit')
   }
 
-  #leave(exchange: Exchange): void {
+  #leaveEndpoint(endpoint: Endpoint): void {
+    endpoint.open -= 1
+    endpoint.counters.forRequests().active -= 1
+  }
+
+  #leaveQueue(exchange: Exchange): void {
     const { pending } = this.#destination
     const at = pending.indexOf(exchange)
     if (at >= 0) pending.splice(at, 1)
@@ -141,7 +147,7 @@ export class Balancing implements Stage {
     if (!exchange.rewind()) return false
     if (exchange.wasReused) exchange.needsNew = true
     else exchange.tried.push(endpoint)
-    endpoint.counters.resent += 1
+    endpoint.counters.forRequests().resends += 1
     return true
   }
 }

@@ -44,7 +44,8 @@ export interface PoolHost {
     reason: ErrorCode,
     errno: string,
   ): void
-  refused(reason: string): void
+  /** A response of the endpoint was refused, for the reason of that name. */
+  refused(endpoint: Endpoint, reason: string): void
   /** A connection to the destination is free or gone. */
   roomMade(destination: Destination): void
 }
@@ -148,7 +149,7 @@ export class H1Pool implements Pool, UpstreamHost {
   }
 
   refused(reason: string): void {
-    this.#host.refused(reason)
+    this.#host.refused(this.endpoint, reason)
   }
 
   retire(): void {

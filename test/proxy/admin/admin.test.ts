@@ -124,10 +124,12 @@ t.test('admin: commands reach the proxy, and nothing else does', async (t) => {
   t.same(subject.commands, ['drain', 'quit'])
 })
 
-t.test('admin: the mode can be asked for, and is l4', async (t) => {
+t.test('admin: the mode can be asked for and changed', async (t) => {
   const port = await serve(t, adminRoutes(new Subject()))
+  t.match(await ask(port, 'GET', '/mode'), { status: 200, body: 'l7\n' })
   t.match(await ask(port, 'PUT', '/mode?to=l4'), { status: 200, body: 'mode is l4\n' })
-  t.match(await ask(port, 'PUT', '/mode?to=l7'), { status: 501, body: /stays l4/ })
+  t.match(await ask(port, 'GET', '/mode'), { status: 200, body: 'l4\n' })
+  t.match(await ask(port, 'PUT', '/mode?to=l7'), { status: 200, body: 'mode is l7\n' })
   t.match(await ask(port, 'PUT', '/mode?to=x'), { status: 400 })
   t.match(await ask(port, 'PUT', '/mode'), { status: 400 })
 })

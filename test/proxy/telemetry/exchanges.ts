@@ -8,7 +8,8 @@ import { Destination, SinglePicker } from '../../../src/proxy/stack/destination.
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
 import { type Downstream, Exchange } from '../../../src/proxy/stack/exchange.ts'
 
-const nobody: Downstream & { resume(): void } = {
+const nobody: Downstream = {
+  hasBegun: false,
   ready: () => undefined,
   interim: () => undefined,
   head: () => undefined,
@@ -18,6 +19,8 @@ const nobody: Downstream & { resume(): void } = {
   discard: () => undefined,
   fail: () => undefined,
   resume: () => undefined,
+  over: () => undefined,
+  tunnel: () => undefined,
 }
 
 export interface Asked {
@@ -43,7 +46,7 @@ export function exchangeOf(asked: Asked = {}): Exchange {
   const picker = new SinglePicker(endpoint)
   const rules = { connectTimeout: 1000, idleTimeout: 0 }
   const destination = new Destination(direction, service, picker, rules)
-  const exchange = new Exchange(destination, nobody, reader.head, '198.18.0.1')
+  const exchange = new Exchange(destination, nobody, reader.head, '198.18.0.1', 1)
   exchange.begin(asked.at ?? 0)
   return exchange
 }

@@ -4,6 +4,7 @@
 // the project asks the runtime for the time or sets a timer (lint keeps it). Timers here are for coarse things
 // (a connect timeout, a sweep); nothing sets one per chunk or per request.
 
+import { performance } from 'node:perf_hooks'
 import type { Millis } from './duration.ts'
 
 export interface Timer {

@@ -32,15 +32,12 @@ export class Reception implements DetectingHost, BalancingHost {
   mode: Mode
   readonly clock: Clock
   readonly limits: Limits = DEFAULT_LIMITS
-  /** For the heads of requests. */
-  readonly writer: HeadWriter = new HeadWriter()
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
   readonly #log: Log
   readonly #pools = new Set<H1Pool>()
   readonly #admitted = new WeakMap<Detecting, Admitted>()
-  #isDraining = false
 
   constructor(sessions: Sessions, mode: Mode, counters: CounterRegistry, log: Log) {
     this.mode = mode
@@ -77,7 +74,7 @@ export class Reception implements DetectingHost, BalancingHost {
 
   /** No connection is kept for another request. */
   drain(): void {
-    this.#isDraining = true
+    this.#downstreamHost.isDraining = true
   }
 
   speculate(detecting: Detecting): Session | undefined {
@@ -186,15 +183,12 @@ export class Reception implements DetectingHost, BalancingHost {
   }
 
   #makeDownstreamHost(ticker: Ticker): DownstreamHost {
-    const isDraining = (): boolean => this.#isDraining
     return {
       clock: this.clock,
       ticker,
       writer: new HeadWriter(),
       limits: this.limits,
-      get isDraining() {
-        return isDraining()
-      },
+      isDraining: false,
       refused: (exchange, error, reason) => {
         this.#refusedRequest(exchange, error, reason)
       },

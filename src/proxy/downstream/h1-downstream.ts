@@ -184,7 +184,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#held = undefined
     this.#state = GONE
-    this.#tunnel = new Tunnel(this.#exchange, start, this.#host.ticker, () => {
+    this.#tunnel = new Tunnel(this.#exchange, start, this.#host, () => {
       this.#host.closed(this)
     })
   }
@@ -335,6 +335,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #abandonRequest(): void {
     const exchange = this.#exchange
     exchange.upstream?.cancel()
+    exchange.now = this.#host.clock.now()
     exchange.lowest?.ended(exchange, undefined)
   }
 

@@ -15,7 +15,7 @@ export interface DownstreamHost {
   readonly writer: HeadWriter
   readonly limits: Limits
   /** No connection is to be kept for another request. */
-  readonly isDraining: boolean
+  isDraining: boolean
   /** A request was refused, for the reason of that name. */
   refused(exchange: Exchange, error: ErrorCode, reason: string): void
   /** A request was answered before it was sent on its way. */

@@ -53,7 +53,7 @@ export class ResponseOutput {
     const { writer } = this.#host
     writer.response(response, HOP_BY_HOP)
     const bytes = writer.finish()
-    if (bytes !== undefined) this.#outlet.write(bytes)
+    if (bytes !== undefined && !this.#outlet.write(bytes)) writer.letGo()
   }
 
   /** `isSettled`: nothing more of the request is to come, and the client waits. */

@@ -2,6 +2,7 @@
 //
 // The exchange ends with it. What either side sent behind its head goes first.
 
+import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { type Connection, NO_RECEIVER } from '../net/connection.ts'
 import type { Outlet } from '../net/outlet.ts'
@@ -20,19 +21,26 @@ export interface TunnelStart {
   readonly clientEnded: boolean
 }
 
+export interface TunnelWorld {
+  readonly clock: Clock
+  readonly ticker: Ticker
+}
+
 export class Tunnel implements RelayOwner {
   readonly #exchange: Exchange
   readonly #start: TunnelStart
   readonly #relay: Relay
+  readonly #clock: Clock
   readonly #closed: () => void
   #isOver = false
 
-  constructor(exchange: Exchange, start: TunnelStart, ticker: Ticker, closed: () => void) {
+  constructor(exchange: Exchange, start: TunnelStart, world: TunnelWorld, closed: () => void) {
     const { client, upstream, outlet } = start
     this.#exchange = exchange
     this.#start = start
+    this.#clock = world.clock
     this.#closed = closed
-    this.#relay = new Relay(client, upstream.connection, upstream.counters, ticker, this)
+    this.#relay = new Relay(client, upstream.connection, upstream.counters, world.ticker, this)
     if (outlet.isEmpty) {
       this.#join()
       return
@@ -89,6 +97,7 @@ export class Tunnel implements RelayOwner {
     exchange.requestBytes += this.#relay.received
     exchange.responseBytes += this.#relay.sent
     exchange.details = error === undefined ? '' : details || ERRORS[error].title
+    exchange.now = this.#clock.now()
     this.#start.upstream.closed()
     exchange.lowest?.ended(exchange, error)
     this.#closed()

@@ -26,7 +26,7 @@ export interface Stage {
   open(exchange: Exchange): void
   /** The response's head is there, on its way up. */
   headers(exchange: Exchange): void
-  /** The exchange is over, or this attempt of it has failed with `error`. */
+  /** The exchange is over, `now` being the time, or this attempt of it has failed with `error`. */
   ended(exchange: Exchange, error: ErrorCode | undefined): void
 }
 
@@ -152,7 +152,7 @@ export class Exchange implements Choice {
     this.chooser = undefined
     this.response = undefined
     this.affinity = NO_AFFINITY
-    this.tried.length = 0
+    if (this.tried.length > 0) this.tried.length = 0
     this.endpoint = undefined
     this.attempt = 0
     this.now = now

@@ -43,10 +43,10 @@ export class Measurement implements Stage {
     const requests = (endpoint?.counters ?? this.#counters).forRequests()
     if (error !== undefined) {
       exchange.error = error
+      exchange.now = this.#clock.now()
       requests.countFailure(error)
       if (!downstream.hasBegun) exchange.status = statusOf(error, exchange.status)
     }
-    exchange.now = this.#clock.now()
     const latency = exchange.now - exchange.startedAt
     requests.record(exchange.status, latency, exchange.requestBytes, exchange.responseBytes)
     this.#observer?.ended(exchange)

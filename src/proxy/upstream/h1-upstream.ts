@@ -5,11 +5,12 @@
 // again. Which request it gets, and what becomes of one that failed, is left to the pool and the stages above.
 
 import type { Clock } from '../../lib/clock.ts'
+import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import { Event } from '../http/h1/event.ts'
 import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
 import { Framing, type Head } from '../http/h1/head.ts'
-import type { HeadWriter } from '../http/h1/head-writer.ts'
+import { HeadWriter } from '../http/h1/head-writer.ts'
 import { TRAILERS_LINES, UPGRADE_LINE, UPGRADE_TRAILERS_LINES } from '../http/h1/hop-lines.ts'
 import type { Limits } from '../http/h1/limits.ts'
 import { Refusal, refusalName } from '../http/h1/refusal.ts'
@@ -29,11 +30,10 @@ const KEEP_ALIVE = fieldBits(Field.keepAlive)
 /** What all connections to an endpoint share. */
 export interface UpstreamHost {
   readonly clock: Clock
-  readonly writer: HeadWriter
   readonly limits: Limits
   readonly counters: ByteCounters
-  /** It can carry another request. */
-  released(connection: H1Upstream): void
+  /** It can carry another request, from now on (by the clock). */
+  released(connection: H1Upstream, now: Millis): void
   /** It cannot, and is closed. */
   lost(connection: H1Upstream): void
   headers(exchange: Exchange): void
@@ -53,6 +53,8 @@ export class H1Upstream implements Receiver, Upstream {
   readonly #host: UpstreamHost
   readonly #outlet: Outlet
   readonly #reader: ResponseReader
+  /** Its own, because a request stays at hand until it is answered. */
+  readonly #writer = new HeadWriter()
   readonly #staging: Staging
   #exchange: Exchange | undefined
   #requestEnded = false
@@ -60,13 +62,15 @@ export class H1Upstream implements Receiver, Upstream {
   /** The client does not take what was read last, which must stay where it is. */
   #isHeldBack = false
   #isClosing = false
+  /** The exchange knows the time: its head was in the bytes that are being read. */
+  #isTimely = false
 
   constructor(connection: Connection, host: UpstreamHost) {
     this.#connection = connection
     this.#host = host
     this.#outlet = new Outlet(connection)
     this.#reader = new ResponseReader(host.limits)
-    this.#staging = new Staging(host.writer)
+    this.#staging = new Staging(this.#writer)
     this.#exchange = undefined
     connection.receiver = this
     connection.readStart()
@@ -150,6 +154,7 @@ export class H1Upstream implements Receiver, Upstream {
       return
     }
     this.#read(exchange, chunk)
+    this.#isTimely = false
   }
 
   onEnd(): void {
@@ -207,7 +212,7 @@ export class H1Upstream implements Receiver, Upstream {
   }
 
   #writeHead(exchange: Exchange, request: Head): void {
-    const { writer } = this.#host
+    const writer = this.#writer
     // RFC 9110 section 7.8: an upgrade is offered again on this hop, since we can become the tunnel it asks for.
     const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
     writer.request(request, hop | exchange.requestCut)
@@ -266,6 +271,7 @@ export class H1Upstream implements Receiver, Upstream {
 
   #head(exchange: Exchange, head: Head): void {
     exchange.now = this.#host.clock.now()
+    this.#isTimely = true
     exchange.status = head.status
     exchange.response = head
     exchange.responseBytes += head.end - head.start
@@ -310,8 +316,9 @@ export class H1Upstream implements Receiver, Upstream {
     const isGoodForMore = this.#reader.idle && !this.#isClosing
     if (isGoodForMore && !(this.#requestEnded && this.#outlet.isEmpty)) return
     this.#detach()
+    if (!this.#isTimely) exchange.now = this.#host.clock.now()
     if (isGoodForMore) {
-      this.#host.released(this)
+      this.#host.released(this, exchange.now)
     } else {
       this.#connection.close()
       this.#host.lost(this)

@@ -9,7 +9,6 @@ import type { SocketAddress } from '../../lib/address.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import type { HeadWriter } from '../http/h1/head-writer.ts'
 import type { Limits } from '../http/h1/limits.ts'
 import { isSafe } from '../http/h1/method.ts'
 import type { Connection, Dial, Dialer } from '../net/connection.ts'
@@ -32,7 +31,6 @@ const TRUSTED_IDLE: Millis = 1000
 /** What the pools of a proxy share. */
 export interface PoolHost {
   readonly clock: Clock
-  readonly writer: HeadWriter
   readonly limits: Limits
   connect(address: SocketAddress, dialer: Dialer): Dial
   /** `path` (see `pathOf`) of a connection of ours that begins, or has ended; the depth of who caused it. */
@@ -59,7 +57,6 @@ interface Held {
 export class H1Pool implements Pool, UpstreamHost {
   readonly endpoint: Endpoint
   readonly clock: Clock
-  readonly writer: HeadWriter
   readonly limits: Limits
   readonly counters: ByteCounters & ConnectionCounters
   readonly #host: PoolHost
@@ -75,7 +72,6 @@ export class H1Pool implements Pool, UpstreamHost {
     this.endpoint = endpoint
     this.counters = endpoint.counters
     this.clock = host.clock
-    this.writer = host.writer
     this.limits = host.limits
     this.#host = host
   }
@@ -114,7 +110,7 @@ export class H1Pool implements Pool, UpstreamHost {
     exchange.chooser?.ended(exchange, error)
   }
 
-  released(connection: H1Upstream): void {
+  released(connection: H1Upstream, now: Millis): void {
     const next = this.#waiting.shift()
     if (next !== undefined) {
       connection.carry(next)
@@ -124,7 +120,7 @@ export class H1Pool implements Pool, UpstreamHost {
       connection.close()
       return
     }
-    connection.idleSince = this.clock.now()
+    connection.idleSince = now
     this.#idle.push(connection)
     const held = this.#held.get(connection)
     if (held !== undefined && held.destination.pending.length > 0) {
@@ -181,7 +177,7 @@ export class H1Pool implements Pool, UpstreamHost {
     this.counters.opened += 1
     const upstream = new H1Upstream(connection, this)
     this.#held.set(upstream, { destination: dial.destination, path: dial.path })
-    this.released(upstream)
+    this.released(upstream, this.clock.now())
   }
 
   failed(dial: PoolDial, errno: string): void {

@@ -1,24 +1,29 @@
 // Writes a head as it is forwarded: the bytes as they came, case and order kept, without the fields that belong to
 // one hop only, with our version, and with what the caller adds.
 //
-// Ranges of bytes between the fields taken out are copied into a slab that many heads share; a slab is never written
-// twice, so a socket may keep what it was given as long as it likes. What to add and take out is left to the callers.
+// Ranges of bytes between the fields taken out are copied into a buffer that is used again for the next head, unless
+// the caller says that somebody still has it. What to add and take out is left to the callers.
 
 import { CLASS, CR, LF, SP, TEXT, TOKEN, ZERO } from './characters.ts'
 import { Field, HOP_BY_HOP } from './fields.ts'
 import type { Head } from './head.ts'
 
-const SLAB = 64 * 1024
+const FIRST_SIZE = 1024
+/** Up to so many bytes a loop beats the call that copies. */
+const FEW = 64
 const ONE = ZERO + 1
 const COLON = 0x3a
 const LENGTH = 1 << Field.contentLength
 const EXPECT = 1 << Field.expect
 
 export class HeadWriter {
-  #slab: Buffer = Buffer.alloc(0)
-  #start = 0
+  #buffer: Buffer = Buffer.allocUnsafe(FIRST_SIZE)
+  #view: DataView = viewOf(this.#buffer)
+  /** What was given last: the next head of the same length needs no new object. */
+  #given: Buffer = this.#buffer
   #end = 0
   #sound = true
+  #isTaken = false
 
   /**
    * Begins a request's head. `cut` has the recognised fields to take out; those nominated always go. A request of
@@ -28,9 +33,9 @@ export class HeadWriter {
     // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations, and the request leaves as HTTP/1.1.
     const expect = head.minor === 0 ? EXPECT : 0
     this.#begin(head)
-    this.#copyRange(head.bytes, head.start, head.fieldsStart)
+    this.#copyOf(head, head.start, head.fieldsStart)
     // RFC 9112 section 2.3: an intermediary sends its own version. The line ends in `1.x` and CRLF.
-    this.#slab[this.#end - 3] = ONE
+    this.#buffer[this.#end - 3] = ONE
     this.#copyFields(head, cut | expect)
   }
 
@@ -39,8 +44,8 @@ export class HeadWriter {
     // RFC 9110 section 8.6: no Content-Length in these, not even of 0.
     const length = head.status < 200 || head.status === 204 ? LENGTH : 0
     this.#begin(head)
-    this.#copyRange(head.bytes, head.start, head.fieldsStart)
-    this.#slab[this.#start + 7] = ONE
+    this.#copyOf(head, head.start, head.fieldsStart)
+    this.#buffer[7] = ONE
     this.#copyFields(head, cut | length)
   }
 
@@ -63,18 +68,26 @@ export class HeadWriter {
 
   /**
    * Ends the head and gives its bytes, or undefined if something added could break it. Bytes of the body, if given,
-   * are copied behind it, so that a small message leaves in one write.
+   * are copied behind it, so that a small message leaves in one write. They are good until the next head begins.
    */
   finish(body?: Buffer, start = 0, end = 0): Buffer | undefined {
     this.#reserve(2 + end - start)
     this.#crlf()
     if (body !== undefined) this.#copyRange(body, start, end)
-    return this.#sound ? this.#slab.subarray(this.#start, this.#end) : undefined
+    if (!this.#sound) return undefined
+    if (this.#given.length !== this.#end) this.#given = this.#buffer.subarray(0, this.#end)
+    return this.#given
+  }
+
+  /** Somebody still needs the bytes that were given last: the next head goes elsewhere. */
+  letGo(): void {
+    this.#isTaken = true
   }
 
   #begin(head: Head): void {
     this.#sound = true
-    this.#start = this.#end
+    this.#end = 0
+    if (this.#isTaken) this.#renew(this.#buffer.length)
     this.#reserve(head.end - head.start)
   }
 
@@ -87,25 +100,39 @@ export class HeadWriter {
         const kind = head.kinds[i]!
         const goes = (kind !== Field.other && (cut & (1 << kind)) !== 0) || head.nominated[i] === 1
         if (!goes) continue
-        this.#copyRange(head.bytes, from, spans[i * 4]!)
+        this.#copyOf(head, from, spans[i * 4]!)
         from = i + 1 < head.count ? spans[i * 4 + 4]! : last
       }
     }
-    this.#copyRange(head.bytes, from, last)
+    this.#copyOf(head, from, last)
+  }
+
+  /** Four bytes a step: a head is too short for the call that copies, and the ranges between two cuts more so. */
+  #copyOf(head: Head, start: number, end: number): void {
+    const from = head.view
+    const to = this.#view
+    let at = start
+    let into = this.#end
+    for (const last = end - 4; at <= last; at += 4, into += 4) to.setInt32(into, from.getInt32(at))
+    for (; at < end; at++, into++) to.setUint8(into, from.getUint8(at))
+    this.#end = into
   }
 
   #copyRange(bytes: Buffer, start: number, end: number): void {
-    if (start >= end) return
-    bytes.copy(this.#slab, this.#end, start, end)
-    this.#end += end - start
+    if (end - start > FEW) {
+      bytes.copy(this.#buffer, this.#end, start, end)
+      this.#end += end - start
+      return
+    }
+    for (let at = start; at < end; at++) this.#buffer[this.#end++] = bytes[at]!
   }
 
   #text(text: string): void {
-    this.#end += this.#slab.write(text, this.#end, 'latin1')
+    this.#end += this.#buffer.write(text, this.#end, 'latin1')
   }
 
   #byte(byte: number): void {
-    this.#slab[this.#end++] = byte
+    this.#buffer[this.#end++] = byte
   }
 
   #crlf(): void {
@@ -113,16 +140,23 @@ export class HeadWriter {
     this.#byte(LF)
   }
 
-  /** Makes room; what was written of this head moves along to a new slab. */
+  /** Makes room; what was written of this head moves along. */
   #reserve(size: number): void {
-    if (this.#end + size <= this.#slab.length) return
-    const written = this.#end - this.#start
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB, 2 * (written + size)))
-    this.#slab.copy(slab, 0, this.#start, this.#end)
-    this.#slab = slab
-    this.#start = 0
-    this.#end = written
+    if (this.#end + size > this.#buffer.length) this.#renew(2 * (this.#end + size))
   }
+
+  #renew(size: number): void {
+    const buffer = Buffer.allocUnsafe(size)
+    this.#buffer.copy(buffer, 0, 0, this.#end)
+    this.#buffer = buffer
+    this.#view = viewOf(buffer)
+    this.#given = buffer
+    this.#isTaken = false
+  }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function isAll(text: string, kind: number): boolean {

@@ -62,6 +62,7 @@ export class Staging {
       const head = this.isWhole ? this.takeWhole() : this.#writer.finish()
       this.#hasHead = false
       if (head !== undefined) isTaken = sink.write(head)
+      if (!isTaken) this.#writer.letGo()
     }
     const { bytes, start, end, more } = this.#body
     if (bytes === undefined) return isTaken

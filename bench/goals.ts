@@ -1,14 +1,43 @@
-// The figures that the project has set itself, as a table. Whether they are met is found in report.ts.
+// The figures that the project has set itself, as tables. Whether they are met is found in judge.ts.
+
+import { addedKey } from './added.ts'
+import { WORKERS_NEED_CORES } from './scenarios/workers.ts'
 
 export interface Goal {
   readonly scenario: string
   readonly text: string
   readonly limit: number
-  /** A ratio to a peer, the median over the rounds; or the median of a metric of our own. */
-  readonly of: { readonly ratioTo: string } | { readonly metric: string }
+  /** The limit is the least that will do, not the most. */
+  readonly least?: true
+  readonly of: Measure
+  /** With fewer cores it is measured but not judged. */
+  readonly cores?: number
+  /** Judged in its place, by the same limit, where the ratio cannot be told; reported in any case. */
+  readonly fallback?: { readonly text: string; readonly of: Measure }
 }
 
-export const GOALS: readonly Goal[] = [
+/**
+ * A ratio to a peer, the median over the rounds: by the metric that the scenario compares, or another one. Or the
+ * median of a metric of our own.
+ */
+export type Measure = Ratio | { readonly metric: string }
+
+export interface Ratio {
+  readonly ratioTo: string
+  readonly metric?: string
+  /** A round counts only where the peer's figure is more than noise. */
+  readonly noise?: Noise
+}
+
+export interface Noise {
+  /** In the metric's own unit. */
+  readonly least: number
+  /** And so many times the peer's figure for another metric, in the same round. */
+  readonly times: number
+  readonly of: string
+}
+
+export const L4_GOALS: readonly Goal[] = [
   {
     scenario: 'small',
     text: 'small requests (autocannon): CPU per request, as a multiple of HAProxy',
@@ -52,3 +81,62 @@ export const GOALS: readonly Goal[] = [
     of: { metric: 'growth' },
   },
 ]
+
+export const L7_GOALS: readonly Goal[] = [
+  ...small('small', 'autocannon'),
+  ...small('small-raw', 'own client'),
+  {
+    scenario: 'bulk',
+    text: 'bodies of 1 MiB: CPU per GB, as a multiple of HAProxy',
+    limit: 1.2,
+    of: { ratioTo: 'haproxy' },
+  },
+  latency('p50', 1.3),
+  latency('p99', 1.5),
+  {
+    scenario: 'workers',
+    text: 'two workers: requests/s, as a multiple of one',
+    limit: 1.8,
+    least: true,
+    of: { ratioTo: '1 worker' },
+    cores: WORKERS_NEED_CORES,
+  },
+  parser('parser-api', 'a small API call'),
+  parser('parser-browser', 'a browser with 2 KB of cookies'),
+  parser('parser-fields', '40 fields'),
+]
+
+function small(scenario: string, client: string): Goal[] {
+  const text = `small requests (${client}): CPU per request, as a multiple of`
+  return [
+    { scenario, text: `${text} HAProxy`, limit: 1.25, of: { ratioTo: 'haproxy' } },
+    { scenario, text: `${text} nginx`, limit: 1.3, of: { ratioTo: 'nginx' } },
+  ]
+}
+
+function latency(quantile: string, limit: number): Goal {
+  // 20 µs is what a process switch more or less may cost; a tenth is what rounds differ by.
+  const noise: Noise = { least: 0.02, times: 0.1, of: quantile }
+  // Where half of it is the client itself being late, the ratio would be 1 whatever the proxies do.
+  const clientLateness: Noise = { least: 0, times: 2, of: quantile.replace('p', 'late') }
+  return {
+    scenario: 'latency',
+    text: `latency at 1,000 requests/s: added ${quantile}, as a multiple of HAProxy`,
+    limit,
+    of: { ratioTo: 'haproxy', metric: addedKey(quantile), noise },
+    fallback: {
+      text: `latency at 1,000 requests/s: whole ${quantile}, as a multiple of HAProxy`,
+      of: { ratioTo: 'haproxy', metric: quantile, noise: clientLateness },
+    },
+  }
+}
+
+function parser(scenario: string, head: string): Goal {
+  return {
+    scenario,
+    text: `parsing ${head}: speed, as a multiple of http-parser-js`,
+    limit: 3,
+    least: true,
+    of: { ratioTo: 'http-parser-js' },
+  }
+}

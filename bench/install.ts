@@ -9,7 +9,7 @@ const PACKAGES = ['haproxy', 'nginx-light', 'libnginx-mod-stream'] as const
 
 /** Throws, with what to do instead, where it cannot. */
 export function installPeers(say: (text: string) => void): void {
-  if (haproxy.missing() === undefined && nginx.missing() === undefined) return
+  if (haproxy('l4').missing() === undefined && nginx('l4').missing() === undefined) return
   const command = `apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}`
   if (findProgram('apt-get') === undefined) {
     throw new Error('--install needs apt-get; install HAProxy and nginx (with stream) yourself')

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem } from 'node:os'
-import type { Means } from './stage.ts'
+import { divideCores, type Means } from './stage.ts'
 import type { Target } from './targets/target.ts'
 
 export interface Machine {
@@ -19,7 +19,8 @@ export interface Machine {
   readonly files: number
 }
 
-export function describeMachine(targets: readonly Target[], { cores, files }: Means): Machine {
+export function describeMachine(targets: readonly Target[], means: Means): Machine {
+  const division = divideCores(means, 1)
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
@@ -29,8 +30,10 @@ export function describeMachine(targets: readonly Target[], { cores, files }: Me
     node: process.versions.node,
     versions: Object.fromEntries(targets.map((target) => [target.name, target.version()])),
     pinning:
-      cores === undefined ? 'none' : `proxy on core ${cores.proxy}, the rest on ${cores.load}`,
-    files,
+      division === undefined
+        ? 'none'
+        : `proxy on core ${division.proxy}, the rest on ${division.load}`,
+    files: means.files,
   }
 }
 

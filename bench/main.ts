@@ -5,16 +5,17 @@
 // command line, 130 interrupted.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommanderError } from 'commander'
 import { insideWorld, runInWorld, settleWorld, whyNoWorld } from '../demo/pods/world.ts'
-import { OURS, SCENARIOS, TARGETS } from './catalog.ts'
-import { GOALS } from './goals.ts'
+import { CATALOG } from './catalog.ts'
 import { installPeers } from './install.ts'
+import { judge } from './judge.ts'
 import { describeMachine } from './machine.ts'
-import { type Options, parseOptions } from './options.ts'
-import { buildSection, judge, type Report } from './report.ts'
+import type { Mode } from './mode.ts'
+import { type Options, parseOptions, scenariosAt } from './options.ts'
+import { buildSection, type Report } from './report.ts'
 import { connectionsOf, type Plan, runRounds } from './rounds.ts'
 import { findMeans } from './stage.ts'
 import { renderMarkdown, renderText } from './table.ts'
@@ -67,9 +68,13 @@ async function measure(
   }
   for (const signal of SIGNALS) process.on(signal, interrupt)
   try {
-    const report = await makeReport(words, options, control.signal)
-    write(report, options.out)
-    return options.check && report.goals.some(({ met }) => !met) ? 1 : 0
+    let unmet = false
+    for (const mode of options.modes) {
+      const report = await makeReport(mode, words, options, control.signal)
+      write(report, options.out)
+      unmet ||= report.goals.some(({ outcome }) => outcome === 'not met')
+    }
+    return options.check && unmet ? 1 : 0
   } catch (error) {
     if (!control.signal.aborted) throw error
     say('interrupted')
@@ -80,34 +85,39 @@ async function measure(
 }
 
 async function makeReport(
+  mode: Mode,
   words: readonly string[],
   options: Options,
   signal: AbortSignal,
 ): Promise<Report> {
-  const targets = chooseTargets(options.targets)
-  const { rounds, seconds, connections } = options
+  const targets = chooseTargets(mode, options.targets)
+  const { rounds, seconds, connections, profile } = options
   const warmup = Math.min(seconds, WARMUP_SECONDS)
   const means = findMeans()
-  const scenarios = SCENARIOS.filter(({ name }) => options.scenarios.includes(name))
-  const plan: Plan = { scenarios, targets, rounds, seconds, warmup, connections, means }
-  announce(plan)
+  const scenarios = scenariosAt(mode, options.scenarios).filter(
+    (scenario) => scenario.contenders(targets).length > 0,
+  )
+  const plan: Plan = { scenarios, targets, rounds, seconds, warmup, connections, means, profile }
+  announce(mode, plan)
   const samples = await runRounds(plan, signal, say)
   const sections = scenarios.map((scenario) =>
-    buildSection(scenario, connectionsOf(scenario, plan), samples, OURS),
+    buildSection(scenario, connectionsOf(scenario, plan), samples),
   )
+  const machine = describeMachine(targets, means)
   return {
+    mode,
     date: new Date().toISOString(),
     command: ['npm run bench', ...(words.length > 0 ? ['--'] : []), ...words].join(' '),
     ...{ rounds, seconds, warmup },
-    machine: describeMachine(targets, means),
+    machine,
     sections,
-    goals: judge(GOALS, sections, OURS),
+    goals: judge(CATALOG[mode].goals, sections, machine.cores),
   }
 }
 
 /** Those asked for, all of which must be here; or those that are. */
-function chooseTargets(names: readonly string[] | undefined): Target[] {
-  const chosen = TARGETS.filter(({ name }) => names?.includes(name) ?? true)
+function chooseTargets(mode: Mode, names: readonly string[] | undefined): Target[] {
+  const chosen = CATALOG[mode].targets.filter(({ name }) => names?.includes(name) ?? true)
   const missing = chosen.flatMap((target) => {
     const why = target.missing()
     return why === undefined ? [] : [{ target, why }]
@@ -119,11 +129,14 @@ function chooseTargets(names: readonly string[] | undefined): Target[] {
 }
 
 /** Says beforehand what a person would wonder about: how long it takes, and what the machine does not allow. */
-function announce(plan: Plan): void {
+function announce(mode: Mode, plan: Plan): void {
   const { scenarios, targets, rounds, seconds, warmup, means } = plan
-  const runs = rounds * scenarios.length * targets.length
+  const contenders = scenarios.flatMap((scenario) => scenario.contenders(targets))
+  const runs = rounds * contenders.length
   const minutes = Math.ceil((runs * (seconds + warmup + AROUND_SECONDS)) / 60)
-  say(`${runs} runs, at most about ${minutes} min; an interrupt ends it and leaves nothing behind`)
+  say(
+    `${mode}: ${runs} runs, at most about ${minutes} min; an interrupt ends it and leaves nothing behind`,
+  )
   for (const scenario of scenarios) {
     const [wanted, possible] = [plan.connections ?? scenario.connections, scenario.limit(means)]
     if (possible >= wanted) continue
@@ -133,12 +146,12 @@ function announce(plan: Plan): void {
 }
 
 function write(report: Report, out: string): void {
-  const table = `${out.replace(/\.json$/, '')}.md`
-  mkdirSync(dirname(out), { recursive: true })
-  writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
+  const [file, table] = [join(out, `${report.mode}.json`), join(out, `${report.mode}.md`)]
+  mkdirSync(out, { recursive: true })
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(table, renderMarkdown(report))
   process.stdout.write(`\n${renderText(report)}`)
-  say(`written: ${out} and ${table}`)
+  say(`written: ${file} and ${table}`)
 }
 
 function say(text: string): void {

@@ -1,9 +1,13 @@
 // The command line of the benchmark.
 
 import { Command, InvalidArgumentError } from 'commander'
-import { SCENARIOS, TARGETS } from './catalog.ts'
+import { CATALOG, SCENARIO_NAMES, TARGET_NAMES } from './catalog.ts'
+import { MODES, type Mode } from './mode.ts'
+import type { Scenario } from './scenarios/scenario.ts'
 
 export interface Options {
+  /** Those that have one of the scenarios. */
+  readonly modes: readonly Mode[]
   readonly rounds: number
   readonly seconds: number
   /** Names, in the order of the catalog. */
@@ -12,12 +16,17 @@ export interface Options {
   readonly targets: readonly string[] | undefined
   /** Undefined: each scenario's own number. */
   readonly connections: number | undefined
+  /** A folder. */
   readonly out: string
+  /** A folder for profiles; undefined for none. */
+  readonly profile: string | undefined
   readonly install: boolean
   readonly check: boolean
 }
 
 interface Raw {
+  readonly mode?: string[]
+  readonly profile?: string
   readonly rounds: number
   readonly seconds: number
   readonly scenario?: string[]
@@ -30,27 +39,43 @@ interface Raw {
 
 /** Reads the words after the program's name. Throws commander's error, its text already printed. */
 export function parseOptions(words: readonly string[]): Options {
-  const scenarioNames = SCENARIOS.map(({ name }) => name)
-  const targetNames = TARGETS.map(({ name }) => name)
   const command = new Command('npm run bench --')
-    .description('Measures Underpass at L4 side by side with other proxies, in fresh processes.')
+    .description('Measures Underpass side by side with other proxies, in fresh processes.')
+    .option('--mode <names>', `of ${MODES.join(', ')} (both)`, names(MODES))
     .option('--rounds <n>', 'how often everything is measured', whole(1, 100), 5)
     .option('--seconds <n>', 'how long each load lasts, after a warm-up', seconds, 5)
-    .option('--scenario <names>', `of ${scenarioNames.join(', ')} (all)`, names(scenarioNames))
-    .option('--target <names>', `of ${targetNames.join(', ')} (installed ones)`, names(targetNames))
+    .option('--scenario <names>', `of ${SCENARIO_NAMES.join(', ')} (all)`, names(SCENARIO_NAMES))
+    .option(
+      '--target <names>',
+      `of ${TARGET_NAMES.join(', ')} (installed ones)`,
+      names(TARGET_NAMES),
+    )
     .option('--connections <n>', 'instead of each scenario its own number', whole(1, 10_000))
-    .option('--out <file>', 'where the results go; a table goes beside it', 'bench/results/l4.json')
+    .option('--out <folder>', 'where the results go, as JSON and as tables', 'bench/results')
+    .option(
+      '--profile <folder>',
+      'also write CPU profiles of Underpass, which cost time themselves',
+    )
     .option('--install', 'as root on Debian: install HAProxy and nginx where missing', false)
     .option('--check', 'exit with 1 if a goal is not met', false)
     .allowExcessArguments(false)
     .exitOverride()
   const raw = command.parse(words, { from: 'user' }).opts<Raw>()
-  const { rounds, out, install, check, connections, target } = raw
+  const { rounds, out, install, check, connections, target, profile } = raw
+  const scenarios = SCENARIO_NAMES.filter((name) => raw.scenario?.includes(name) ?? true)
+  const modes = MODES.filter((mode) => raw.mode?.includes(mode) ?? true)
+  const used = modes.filter((mode) => scenariosAt(mode, scenarios).length > 0)
+  if (used.length === 0) command.error(`error: no such scenario at ${modes.join(', ')}`)
   return {
-    ...{ rounds, seconds: raw.seconds, connections, out, install, check },
-    scenarios: scenarioNames.filter((name) => raw.scenario?.includes(name) ?? true),
-    targets: target && targetNames.filter((name) => target.includes(name)),
+    ...{ modes: used, rounds, seconds: raw.seconds, connections, out, profile, install, check },
+    scenarios,
+    targets: target && TARGET_NAMES.filter((name) => target.includes(name)),
   }
+}
+
+/** The scenarios of a mode that are among the names. */
+export function scenariosAt(mode: Mode, names: readonly string[]): readonly Scenario[] {
+  return CATALOG[mode].scenarios.filter(({ name }) => names.includes(name))
 }
 
 function whole(min: number, max: number): (text: string) => number {

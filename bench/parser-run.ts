@@ -1,7 +1,7 @@
 // One measurement: one parser, one head, in this fresh process; prints nanoseconds per message.
 //
 // Every parser is given the same bytes in one piece, again and again on one connection, and must come to the end
-// of each message; how many it saw is checked. Run by parser.ts.
+// of each message; how many it saw is checked. Run by scenarios/parser.ts.
 
 import { HTTPParser } from 'http-parser-js'
 import { Event } from '../src/proxy/http/h1/event.ts'
@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from '../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../src/proxy/http/h1/request-reader.ts'
 import { HEADS } from './parser-heads.ts'
 import { openLlhttp } from './parser-llhttp.ts'
+import type { ParserName } from './parser-names.ts'
 
 /** Reads `bytes` once; every call is one message. */
 type Read = (bytes: Buffer) => void
@@ -67,7 +68,7 @@ function llhttp(): Read {
   }
 }
 
-const READERS: Readonly<Record<string, () => Read>> = {
+const READERS: Readonly<Record<ParserName, () => Read>> = {
   ours: () => ours(false),
   'ours, all decoded': () => ours(true),
   'http-parser-js': httpParserJs,
@@ -76,7 +77,7 @@ const READERS: Readonly<Record<string, () => Read>> = {
 
 function main(parser: string, name: string, milliseconds: number): void {
   const bytes = HEADS[name]
-  const open = READERS[parser]
+  const open = Object.entries(READERS).find(([known]) => known === parser)?.[1]
   if (bytes === undefined || open === undefined) throw new Error(`unknown: ${parser}, ${name}`)
   const read = open()
   run(read, bytes, milliseconds / 2)

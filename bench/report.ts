@@ -1,17 +1,20 @@
-// From samples to a report: medians and spreads, ratios round by round, goals met or not. How it looks is left to
-// table.ts.
+// From samples to a report: medians and spreads, ratios round by round. Which goals are met is found in judge.ts; how
+// it looks is left to table.ts.
 
-import type { Goal } from './goals.ts'
+import { withAdded, withAddedMetrics } from './added.ts'
+import type { Verdict } from './judge.ts'
 import type { Machine } from './machine.ts'
+import type { Mode } from './mode.ts'
 import type { Sample } from './rounds.ts'
 import type { Metric, Scenario } from './scenarios/scenario.ts'
 import { ratios, type Summary, summarize } from './statistics.ts'
 
 export interface Row {
+  /** The contender's name. */
   readonly target: string
   /** By metric key. */
   readonly metrics: Readonly<Record<string, Summary>>
-  /** Our cost divided by this target's; undefined for ourselves and where there is no cost. */
+  /** Our figure divided by this one's; undefined for ourselves and where nothing is compared. */
   readonly ratio: (Summary & { readonly rounds: readonly number[] }) | undefined
   /** Figures of every round. */
   readonly runs: readonly Sample['figures'][]
@@ -21,19 +24,15 @@ export interface Section {
   readonly name: string
   readonly title: string
   readonly connections: number
+  /** The row that the others are held against, and the metric by which. */
+  readonly ours: string
+  readonly compared: string | undefined
   readonly metrics: readonly Metric[]
   readonly rows: readonly Row[]
 }
 
-export interface Verdict {
-  readonly text: string
-  readonly limit: number
-  /** Undefined if what it takes was not measured, and then it is not met. */
-  readonly measured: number | undefined
-  readonly met: boolean
-}
-
 export interface Report {
+  readonly mode: Mode
   readonly date: string
   readonly command: string
   readonly rounds: number
@@ -48,41 +47,24 @@ export function buildSection(
   scenario: Scenario,
   connections: number,
   samples: readonly Sample[],
-  ours: string,
 ): Section {
-  const { name, title, metrics } = scenario
-  const own = samples.filter((sample) => sample.scenario === name)
+  const { name, title, ours, compared } = scenario
+  const metrics = withAddedMetrics(scenario)
+  const own = withAdded(
+    scenario,
+    samples.filter((sample) => sample.scenario === name),
+  )
   const targets = [...new Set(own.map(({ target }) => target))]
   const rows = targets.map((target): Row => {
     const runs = runsOf(own, target)
     return {
       target,
       metrics: summaries(metrics, runs),
-      ratio: ratioTo(scenario, own, ours, target),
+      ratio: ratioTo(scenario, own, target),
       runs,
     }
   })
-  return { name, title, connections, metrics, rows }
-}
-
-/** The goals whose scenario was run. */
-export function judge(
-  goals: readonly Goal[],
-  sections: readonly Section[],
-  ours: string,
-): Verdict[] {
-  return goals.flatMap((goal) => {
-    const section = sections.find(({ name }) => name === goal.scenario)
-    if (section === undefined) return []
-    const measured = measure(goal, section, ours)
-    const met = measured !== undefined && measured <= goal.limit
-    return [{ text: goal.text, limit: goal.limit, measured, met }]
-  })
-}
-
-function measure({ of }: Goal, { rows }: Section, ours: string): number | undefined {
-  const row = rows.find(({ target }) => target === ('ratioTo' in of ? of.ratioTo : ours))
-  return 'ratioTo' in of ? row?.ratio?.median : row?.metrics[of.metric]?.median
+  return { name, title, connections, ours, compared, metrics, rows }
 }
 
 /** One run a round, in the order of the rounds. */
@@ -110,13 +92,12 @@ function valuesOf(runs: readonly Sample['figures'][], key: string): number[] {
 }
 
 function ratioTo(
-  { cost }: Scenario,
+  { compared, ours }: Scenario,
   samples: readonly Sample[],
-  ours: string,
   target: string,
 ): Row['ratio'] {
-  if (cost === undefined || target === ours) return undefined
-  const [mine, theirs] = [ours, target].map((name) => valuesOf(runsOf(samples, name), cost))
+  if (compared === undefined || target === ours) return undefined
+  const [mine, theirs] = [ours, target].map((name) => valuesOf(runsOf(samples, name), compared))
   if (mine === undefined || theirs === undefined || mine.length === 0 || theirs.length === 0) {
     return undefined
   }

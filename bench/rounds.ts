@@ -1,8 +1,8 @@
-// The rounds: every scenario on every target once a round, the order of the targets turned around from one round to
+// The rounds: every scenario with all its contenders once a round, the order of the contenders turned around from one round to
 // the next, so that none always runs on the machine as the same other one left it.
 
 import type { Figures } from './clients/client.ts'
-import type { Scenario } from './scenarios/scenario.ts'
+import type { Contender, Scenario } from './scenarios/scenario.ts'
 import { type Means, Stage } from './stage.ts'
 import type { Target } from './targets/target.ts'
 
@@ -14,10 +14,13 @@ export interface Plan {
   readonly warmup: number
   readonly connections: number | undefined
   readonly means: Means
+  /** Folder for profiles of our own proxy; undefined for none. */
+  readonly profile: string | undefined
 }
 
 export interface Sample {
   readonly scenario: string
+  /** The contender's name. */
   readonly target: string
   /** From 1. */
   readonly round: number
@@ -26,6 +29,7 @@ export interface Sample {
 
 /** How many connections a scenario really uses. */
 export function connectionsOf(scenario: Scenario, plan: Plan): number {
+  if (scenario.connections === 0) return 0
   return Math.min(plan.connections ?? scenario.connections, scenario.limit(plan.means))
 }
 
@@ -43,13 +47,12 @@ export async function runRounds(
   const samples: Sample[] = []
   for (let round = 1; round <= plan.rounds; round++) {
     for (const scenario of plan.scenarios) {
-      for (const target of orderOf(plan.targets, round)) {
-        if (scenario.needsProxy && target.name === 'direct') continue
-        const name = `round ${round} of ${plan.rounds}, ${scenario.name}, ${target.name}`
-        const figures = await runOnce(plan, scenario, target, signal).catch((error: unknown) => {
+      for (const contender of orderOf(scenario.contenders(plan.targets), round)) {
+        const name = `round ${round} of ${plan.rounds}, ${scenario.name}, ${contender.name}`
+        const figures = await runOnce(plan, scenario, contender, signal).catch((error: unknown) => {
           throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
         })
-        samples.push({ scenario: scenario.name, target: target.name, round, figures })
+        samples.push({ scenario: scenario.name, target: contender.name, round, figures })
         say(`${name}: ${summary(scenario, figures)}`)
       }
     }
@@ -60,18 +63,21 @@ export async function runRounds(
 async function runOnce(
   plan: Plan,
   scenario: Scenario,
-  target: Target,
+  contender: Contender,
   signal: AbortSignal,
 ): Promise<Figures> {
   signal.throwIfAborted()
-  const stage = new Stage(plan.means)
+  const stage = new Stage(plan.means, {
+    proxyCores: scenario.proxyCores ?? 1,
+    profile: plan.profile,
+  })
   const { warmup, seconds } = plan
   const connections = connectionsOf(scenario, plan)
   // Ending the processes makes whoever waits for them fail, so that an interrupted run ends at once.
   const interrupt = (): void => void stage.close()
   signal.addEventListener('abort', interrupt)
   try {
-    return await scenario.measure({ stage, target, connections, warmup, seconds })
+    return await contender.measure({ stage, connections, warmup, seconds })
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     throw new Error([message, stage.said()].filter((text) => text !== '').join('\n'))

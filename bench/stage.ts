@@ -1,8 +1,8 @@
 // The stage of one run: a folder, free ports, and the processes that were started, all ended by their own ids when
 // the run is over, however it ends.
 //
-// Where there are two cores or more, the proxy has the last one for itself and everything else shares the others,
-// so that a run does not depend on where the scheduler happens to put them. Every process gets the same limit on
+// Where there are cores enough, the proxy has the last one (or as many as a scenario gives it) for itself and everything
+// else shares the others, so that a run does not depend on where the scheduler happens to put them. Every process gets the same limit on
 // file descriptors.
 
 import { spawnSync } from 'node:child_process'
@@ -24,8 +24,18 @@ export type Role = 'proxy' | 'load'
 export interface Means {
   /** Open files of a process. */
   readonly files: number
-  /** Cores by role, as taskset wants them; undefined where nothing is pinned. */
-  readonly cores: Readonly<Record<Role, string>> | undefined
+  /** Cores that may be used; undefined where nothing can be pinned. */
+  readonly cores: readonly number[] | undefined
+}
+
+/** Cores by role, as taskset wants them. */
+export type Division = Readonly<Record<Role, string>>
+
+export interface Setup {
+  /** Cores that the proxy has for itself. */
+  readonly proxyCores: number
+  /** Folder for profiles of our own proxy; undefined for none. */
+  readonly profile: string | undefined
 }
 
 export function findMeans(): Means {
@@ -36,10 +46,15 @@ export function findMeans(): Means {
 
 function findCores(): Means['cores'] {
   const probe = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' })
-  const cores = probe.status === 0 ? parseCores(probe.stdout.slice(probe.stdout.indexOf(':'))) : []
-  const proxy = cores.at(-1)
-  if (proxy === undefined || cores.length < 2) return undefined
-  return { proxy: String(proxy), load: cores.slice(0, -1).join(',') }
+  if (probe.status !== 0) return undefined
+  return parseCores(probe.stdout.slice(probe.stdout.indexOf(':')))
+}
+
+/** Undefined where there is none left for the load: then nothing is pinned. */
+export function divideCores({ cores = [] }: Means, proxyCores: number): Division | undefined {
+  if (cores.length <= proxyCores) return undefined
+  const [load, proxy] = [cores.slice(0, -proxyCores), cores.slice(-proxyCores)]
+  return { load: load.join(','), proxy: proxy.join(',') }
 }
 
 /** The cores of a list such as `0-2,5`. */
@@ -53,18 +68,21 @@ export function parseCores(list: string): number[] {
 export class Stage {
   readonly means: Means
   readonly folder: string
+  readonly profile: string | undefined
+  readonly #cores: Division | undefined
   readonly #children: Child[] = []
   readonly #proxies: Child[] = []
 
-  constructor(means: Means) {
+  constructor(means: Means, { proxyCores, profile }: Setup) {
     this.means = means
+    this.profile = profile
+    this.#cores = divideCores(means, proxyCores)
     this.folder = mkdtempSync(join(tmpdir(), 'underpass-bench-'))
   }
 
   start(role: Role, command: readonly string[]): Child {
-    const { files, cores } = this.means
-    const pin = cores === undefined ? [] : ['taskset', '-c', cores[role]]
-    const limit = ['sh', '-c', `ulimit -n ${files}; exec "$@"`, 'sh']
+    const pin = this.#cores === undefined ? [] : ['taskset', '-c', this.#cores[role]]
+    const limit = ['sh', '-c', `ulimit -n ${this.means.files}; exec "$@"`, 'sh']
     const child = new Child([...limit, ...pin, ...command])
     this.#children.push(child)
     if (role === 'proxy') this.#proxies.push(child)

@@ -1,12 +1,13 @@
 // The report as text for a terminal and as Markdown: the same cells, set in two ways.
 
-import type { Report, Row, Section, Verdict } from './report.ts'
+import type { Verdict } from './judge.ts'
+import type { Report, Row, Section } from './report.ts'
 import type { Summary } from './statistics.ts'
 
-/** The first metrics of a scenario, its cost and its rate, are shown with their spread. */
+/** The first metrics of a scenario, such as its cost and its rate, are shown with their spread; others where they ask for it. */
 const WITH_SPREAD = 2
 
-type Line = readonly string[]
+export type Line = readonly string[]
 
 export function renderText(report: Report): string {
   const sections = report.sections.map(
@@ -24,23 +25,26 @@ export function renderMarkdown(report: Report): string {
   const notes = about(report)
     .map((line) => `- ${line}`)
     .join('\n')
-  return `${['## Results at L4', notes, ...goals, ...sections].join('\n\n')}\n`
+  return `${[`## Results at ${report.mode.toUpperCase()}`, notes, ...goals, ...sections].join('\n\n')}\n`
 }
 
 function heading({ name, title, connections }: Section): string {
-  return `${name}: ${title}, ${connections} connections`
+  return `${name}: ${title}${connections === 0 ? '' : `, ${connections} connections`}`
 }
 
-function cells({ metrics, rows }: Section): Line[] {
-  const head = ['target', ...metrics.map(({ title }) => title), 'underpass / it']
+function cells({ ours, compared, metrics, rows }: Section): Line[] {
+  // By the first metric unless it says otherwise.
+  const by = metrics.findIndex(({ key }) => key === compared)
+  const of = by > 0 ? `, ${metrics[by]?.title ?? ''}` : ''
+  const head = ['target', ...metrics.map(({ title }) => title), `${ours} / it${of}`]
   return [head, ...rows.map((row) => rowCells(metrics, row))]
 }
 
 function rowCells(metrics: Section['metrics'], row: Row): Line {
-  const values = metrics.map(({ key, digits }, index) => {
+  const values = metrics.map(({ key, digits, spread: wanted = false }, index) => {
     const summary = row.metrics[key]
     if (summary === undefined) return '-'
-    return index < WITH_SPREAD ? spread(summary, digits) : summary.median.toFixed(digits)
+    return index < WITH_SPREAD || wanted ? spread(summary, digits) : summary.median.toFixed(digits)
   })
   return [row.target, ...values, row.ratio === undefined ? '-' : spread(row.ratio, 2)]
 }
@@ -50,14 +54,18 @@ function spread({ median, min, max }: Summary, digits: number): string {
   return low === high ? (middle ?? '') : `${middle ?? ''} (${low ?? ''}..${high ?? ''})`
 }
 
-function goalCells(goals: readonly Verdict[]): Line[] {
-  const lines = goals.map(({ text, limit, measured, met }) => [
+export function goalCells(goals: readonly Verdict[]): Line[] {
+  const lines = goals.map(({ text, limit, least, measured, outcome, note }) => [
     text,
-    `<= ${limit}`,
-    measured === undefined ? 'not measured' : Number(measured.toPrecision(3)).toString(),
-    met ? 'met' : 'not met',
+    `${least ? '>=' : '<='} ${limit}`,
+    measured === undefined ? noFigure(outcome) : Number(measured.toPrecision(3)).toString(),
+    note === '' ? outcome : `${outcome}: ${note}`,
   ])
   return [['goal', 'limit', 'measured', 'verdict'], ...lines]
+}
+
+function noFigure(outcome: Verdict['outcome']): string {
+  return outcome === 'not judged' ? '-' : 'not measured'
 }
 
 function about({ machine, rounds, seconds, warmup, date, command }: Report): string[] {
@@ -90,7 +98,7 @@ function align(lines: readonly Line[]): string {
     .join('\n')
 }
 
-function pipes([head = [], ...lines]: readonly Line[]): string {
+export function pipes([head = [], ...lines]: readonly Line[]): string {
   const rule = head.map((_, column) => (column === 0 ? '---' : '---:'))
   return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
 }

@@ -3,6 +3,7 @@
 
 import { client, type Figures, type Orders } from './client.ts'
 import { Exchange, type Listener } from './exchange.ts'
+import { FixedTalk } from './fixed-talk.ts'
 import { Latency } from './latency.ts'
 
 class Visits implements Listener {
@@ -20,7 +21,7 @@ class Visits implements Listener {
   }
 
   visit(): void {
-    const exchange = new Exchange(this.#port, this)
+    const exchange = new Exchange(this.#port, this, new FixedTalk())
     this.#started.set(exchange, performance.now())
     exchange.ask()
   }

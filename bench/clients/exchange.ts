@@ -1,10 +1,7 @@
-// One connection that asks for the fixed answer and checks every byte of it. What comes after the answer (another
-// question, or the end) is left to whoever made it.
+// One connection that asks a question again and again and checks every answer. What comes after an answer (another
+// question, or the end) is left to whoever made it, and what is asked and how an answer is checked to its Talk.
 
 import { connect, type Socket } from 'node:net'
-import { ANSWER, REQUEST } from '../protocol.ts'
-
-const BUFFER_BYTES = 1024
 
 export interface Listener {
   /** A whole answer came, `millis` after its question. */
@@ -13,24 +10,39 @@ export interface Listener {
   closed(exchange: Exchange, problem: string | undefined): void
 }
 
+/** A question and its answer, on one connection. */
+export interface Talk {
+  /** Read at most so many bytes at a time. */
+  readonly bufferBytes: number
+  /** Bytes of the current answer so far. */
+  readonly received: number
+  ask(socket: Socket): void
+  /** True once the answer is whole. Throws if it is not what it should be. */
+  take(bytes: Buffer): boolean
+}
+
 export class Exchange {
   readonly #socket: Socket
   readonly #listener: Listener
-  #received = 0
+  readonly #talk: Talk
   #asked = Number.NaN
   #ended = false
   #problem: string | undefined
 
-  constructor(port: number, listener: Listener) {
+  constructor(port: number, listener: Listener, talk: Talk) {
     this.#listener = listener
+    this.#talk = talk
     this.#socket = connect({
       host: '127.0.0.1',
       port,
       noDelay: true,
       // Reading into one buffer of our own keeps the client cheap, so that the proxy is what is busy.
       onread: {
-        buffer: Buffer.allocUnsafe(BUFFER_BYTES),
-        callback: (size, buffer) => this.#read(size, buffer as Buffer),
+        buffer: Buffer.allocUnsafe(talk.bufferBytes),
+        callback: (size, buffer) => {
+          this.#read((buffer as Buffer).subarray(0, size))
+          return true
+        },
       },
     })
     this.#socket.on('error', (error) => {
@@ -41,11 +53,10 @@ export class Exchange {
     })
   }
 
-  /** Sends the request. The next one only after the answer. */
+  /** Sends the question. The next one only after the answer. */
   ask(): void {
-    this.#received = 0
     this.#asked = performance.now()
-    this.#socket.write(REQUEST)
+    this.#talk.ask(this.#socket)
   }
 
   end(): void {
@@ -55,20 +66,17 @@ export class Exchange {
 
   #whyClosed(): string | undefined {
     if (this.#problem !== undefined || this.#ended) return this.#problem
-    return `the connection was closed after ${this.#received} of ${ANSWER.length} bytes`
+    return `the connection was closed after ${this.#talk.received} bytes of an answer`
   }
 
-  #read(size: number, buffer: Buffer): boolean {
-    const from = this.#received
-    this.#received += size
-    const wrong =
-      this.#received > ANSWER.length || ANSWER.compare(buffer, 0, size, from, this.#received) !== 0
-    if (wrong) {
-      this.#problem = `wrong bytes after ${from} of an answer`
+  #read(bytes: Buffer): void {
+    let whole = false
+    try {
+      whole = this.#talk.take(bytes)
+    } catch (error) {
+      this.#problem ??= error instanceof Error ? error.message : String(error)
       this.#socket.destroy()
-    } else if (this.#received === ANSWER.length) {
-      this.#listener.answered(this, performance.now() - this.#asked)
     }
-    return true
+    if (whole) this.#listener.answered(this, performance.now() - this.#asked)
   }
 }

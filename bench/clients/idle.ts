@@ -3,6 +3,7 @@
 
 import { client, type Orders } from './client.ts'
 import { Exchange, type Listener } from './exchange.ts'
+import { FixedTalk } from './fixed-talk.ts'
 
 const AT_ONCE = 64
 
@@ -22,7 +23,7 @@ class Crowd implements Listener {
 
   async gather(size: number): Promise<void> {
     await this.#inParallel(size, async () => {
-      const exchange = new Exchange(this.#port, this)
+      const exchange = new Exchange(this.#port, this, new FixedTalk())
       this.#members.push(exchange)
       await this.#ask(exchange)
     })

@@ -14,6 +14,6 @@ export class Latency {
   /** In milliseconds. */
   figures(): Figures {
     const at = (percent: number): number => this.#histogram.percentile(percent) / 1000
-    return { p50: at(50), p90: at(90), p99: at(99) }
+    return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9) }
   }
 }

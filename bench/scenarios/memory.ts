@@ -2,8 +2,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { usageOf } from '../accounting.ts'
-import { Client, startServer } from '../load.ts'
-import { connectionLimit, KILO, MEGA, type Run, type Scenario } from './scenario.ts'
+import { Client, startServer } from '../processes.ts'
+import { OURS } from '../targets/underpass.ts'
+import {
+  connectionLimit,
+  eachProxy,
+  KILO,
+  MEGA,
+  type Scenario,
+  type TargetRun,
+} from './scenario.ts'
 
 const SAMPLE_MS = 100
 /** Memory has settled once it moved by less than this over so many samples; or after the limit. */
@@ -23,7 +31,7 @@ async function settledMemory(pid: number): Promise<number> {
   return samples.at(-1) ?? Number.NaN
 }
 
-async function startProxy(run: Run, backend: number): Promise<{ port: number; pid: number }> {
+async function startProxy(run: TargetRun, backend: number): Promise<{ port: number; pid: number }> {
   const { port, pid } = await run.target.start(run.stage, backend)
   if (pid === undefined) throw new Error(`${run.target.name} has no process to measure`)
   return { port, pid }
@@ -33,16 +41,16 @@ export const idle: Scenario = {
   name: 'idle',
   title: 'Idle connections',
   connections: 10_000,
-  cost: 'each',
+  ours: OURS,
+  compared: 'each',
   metrics: [
     { key: 'each', title: 'kB/connection', digits: 2 },
     { key: 'idle', title: 'idle RSS MB', digits: 1 },
     { key: 'held', title: 'RSS MB with them', digits: 1 },
     { key: 'count', title: 'connections', digits: 0 },
   ],
-  needsProxy: true,
   limit: connectionLimit,
-  async measure(run) {
+  contenders: eachProxy(async (run) => {
     const { stage, connections, warmup, seconds } = run
     const { port, pid } = await startProxy(run, await startServer(stage, 'answers'))
     const before = await settledMemory(pid)
@@ -53,22 +61,22 @@ export const idle: Scenario = {
     const { count = Number.NaN } = await client.figures()
     const each = (held - before) / count / KILO
     return { each, idle: before / MEGA, held: held / MEGA, count }
-  },
+  }),
 }
 
 export const stopped: Scenario = {
   name: 'stopped',
   title: 'Stopped readers (half of them clients, half servers) while the senders go on',
   connections: 8,
-  cost: undefined,
+  ours: OURS,
+  compared: undefined,
   metrics: [
     { key: 'growth', title: 'growth kB/connection', digits: 1 },
     { key: 'accepted', title: 'MB accepted', digits: 1 },
     { key: 'held', title: 'RSS MB at most', digits: 1 },
   ],
-  needsProxy: true,
   limit: connectionLimit,
-  async measure(run) {
+  contenders: eachProxy(async (run) => {
     const { stage, connections, warmup, seconds } = run
     const { port, pid } = await startProxy(run, await startServer(stage, 'bulk'))
     const client = new Client(stage, 'stopped', { port, connections, warmup, seconds })
@@ -80,7 +88,7 @@ export const stopped: Scenario = {
     const { bytes = Number.NaN } = await client.figures()
     const growth = (held - before) / connections / KILO
     return { growth, accepted: bytes / MEGA, held: held / MEGA }
-  },
+  }),
 }
 
 /** The most memory seen until `end`. */

@@ -1,57 +1,41 @@
-// nginx with its stream module, one worker, otherwise as it comes. The module may be built in or loaded.
+// nginx: with its stream module at L4, which may be built in or loaded, and as an HTTP proxy at L7.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Mode } from '../mode.ts'
 import { freePort, type Stage } from '../stage.ts'
+import { type NginxParts, nginxConfig } from './nginx-config.ts'
 import { accepts, findProgram, type Running, ready, type Target } from './target.ts'
 
-const OWN_FILES = 100
-
-export function nginxConfig(
-  port: number,
-  backend: number,
-  files: number,
-  module: string | undefined,
-): string {
-  const load = module === undefined ? '' : `load_module ${module};\n`
-  return `${load}daemon off;
-worker_processes 1;
-worker_rlimit_nofile ${files};
-pid nginx.pid;
-error_log stderr error;
-events {
-  worker_connections ${files - OWN_FILES};
-}
-stream {
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    proxy_pass 127.0.0.1:${backend};
-    proxy_connect_timeout 1s;
-    proxy_timeout 1h;
+export function nginx(mode: Mode): Target {
+  return {
+    name: 'nginx',
+    missing: () => {
+      if (program() === undefined) return 'nginx is not installed (try --install)'
+      if (mode === 'l7') return undefined
+      return streamModule() === undefined ? 'nginx has no stream module (try --install)' : undefined
+    },
+    version: () => /nginx\/(\S+)/.exec(build())?.[1] ?? 'unknown',
+    async start(stage: Stage, backend: number): Promise<Running> {
+      const port = await freePort()
+      const file = join(stage.folder, 'nginx.conf')
+      writeFileSync(file, nginxConfig(mode, port, backend, stage.means.files, partsFor(mode)))
+      const place = ['-p', stage.folder, '-e', 'stderr', '-c', file]
+      const child = stage.start('proxy', [program() ?? 'nginx', ...place])
+      await ready(child, async () => await accepts(port))
+      return { port, pid: child.pid }
+    },
   }
 }
-`
-}
 
-export const nginx: Target = {
-  name: 'nginx',
-  missing: () => {
-    if (program() === undefined) return 'nginx is not installed (try --install)'
-    return streamModule() === undefined ? 'nginx has no stream module (try --install)' : undefined
-  },
-  version: () => /nginx\/(\S+)/.exec(build())?.[1] ?? 'unknown',
-  async start(stage: Stage, backend: number): Promise<Running> {
-    const port = await freePort()
-    const file = join(stage.folder, 'nginx.conf')
-    const module = streamModule()
-    const text = nginxConfig(port, backend, stage.means.files, module?.file)
-    writeFileSync(file, text)
-    const place = ['-p', stage.folder, '-e', 'stderr', '-c', file]
-    const child = stage.start('proxy', [program() ?? 'nginx', ...place])
-    await ready(child, async () => await accepts(port))
-    return { port, pid: child.pid }
-  },
+function partsFor(mode: Mode): NginxParts {
+  if (mode === 'l4') return { stream: streamModule()?.file, temporary: [] }
+  const said = build()
+  const optional = ['fastcgi', 'uwsgi', 'scgi'].filter(
+    (name) => !said.includes(`--without-http_${name}_module`),
+  )
+  return { stream: undefined, temporary: ['client_body', 'proxy', ...optional] }
 }
 
 /** How stream is to be had: built in (no file), or from a file; undefined if not at all. */

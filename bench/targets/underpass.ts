@@ -3,8 +3,23 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Mode } from '../mode.ts'
 import { freePort, type Stage } from '../stage.ts'
 import { type Running, ready, type Target } from './target.ts'
+
+export interface Kind {
+  readonly mode: Mode
+  readonly workers: number
+}
+
+interface Place {
+  readonly port: number
+  readonly admin: number
+  readonly folder: string
+}
+
+/** The name of this target, by which all others are held against it. */
+export const OURS = 'underpass'
 
 const COMMAND = new URL('../../src/cli/underpass.cjs', import.meta.url).pathname
 
@@ -28,8 +43,9 @@ endpoints: [{ addresses: [127.0.0.1], conditions: { ready: true } }]
 `
 }
 
-function config(port: number, admin: number, folder: string): string {
-  return `mode: l4
+export function underpassConfig({ mode, workers }: Kind, { port, admin, folder }: Place): string {
+  return `mode: ${mode}
+workers: ${workers}
 admin: 127.0.0.1:${admin}
 outbound:
   listeners: [{ address: "127.0.0.1:${port}", service: bench.default, port: 80 }]
@@ -37,25 +53,32 @@ discovery: { files: ${JSON.stringify(folder)} }
 `
 }
 
-export const underpass: Target = {
-  name: 'underpass',
-  missing: () => (isBuilt() ? undefined : 'the proxy of this project is not built'),
-  version: () => {
-    const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-    return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
-  },
-  async start(stage: Stage, backend: number): Promise<Running> {
-    const port = await freePort()
-    const admin = await freePort()
-    const mesh = join(stage.folder, 'mesh')
-    mkdirSync(mesh)
-    writeFileSync(join(mesh, 'bench.yaml'), manifests(backend))
-    const file = join(stage.folder, 'proxy.yaml')
-    writeFileSync(file, config(port, admin, mesh))
-    const child = stage.start('proxy', [process.execPath, COMMAND, 'proxy', '--config', file])
-    await ready(child, async () => await isReady(admin))
-    return { port, pid: child.pid }
-  },
+export function underpass(mode: Mode, name: string = OURS, workers = 1): Target {
+  return {
+    name,
+    missing: () => (isBuilt() ? undefined : 'the proxy of this project is not built'),
+    version: () => {
+      const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+      return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
+    },
+    async start(stage: Stage, backend: number): Promise<Running> {
+      const [port, admin] = [await freePort(), await freePort()]
+      const folder = join(stage.folder, 'mesh')
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'bench.yaml'), manifests(backend))
+      const file = join(stage.folder, 'proxy.yaml')
+      writeFileSync(file, underpassConfig({ mode, workers }, { port, admin, folder }))
+      const node = [process.execPath, ...profiling(stage)]
+      const child = stage.start('proxy', [...node, COMMAND, 'proxy', '--config', file])
+      await ready(child, async () => await isReady(admin))
+      return { port, pid: child.pid }
+    },
+  }
+}
+
+/** What makes Node.js write a profile when the process ends. */
+function profiling({ profile }: Stage): string[] {
+  return profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
 }
 
 function isBuilt(): boolean {

@@ -5,31 +5,82 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { processTree } from '../../bench/accounting.ts'
-import { TARGETS } from '../../bench/catalog.ts'
+import { CATALOG } from '../../bench/catalog.ts'
+import type { Mode } from '../../bench/mode.ts'
 import type { Report } from '../../bench/report.ts'
+import { OURS } from '../../bench/targets/underpass.ts'
 import { bench, startBench } from './running.ts'
 
 t.setTimeout(170_000)
 
-t.test('bench: every scenario on every target that is here', async (t) => {
-  const out = join(t.testdir({}), 'l4.json')
-  const load = ['--rounds', '1', '--seconds', '0.3', '--connections', '16']
+/** What a row without a proxy has nothing to say about. */
+const ALONE = ['direct']
+
+t.test('bench: every scenario at L4 on every target that is here', async (t) => {
+  const out = t.testdir({})
+  const load = ['--mode', 'l4', '--rounds', '1', '--seconds', '0.3', '--connections', '16']
   const done = await bench([...load, '--out', out])
   t.equal(done.code, 0, done.stderr)
-  const report = JSON.parse(readFileSync(out, 'utf8')) as Report
-  const here = TARGETS.filter((target) => target.missing() === undefined).map(({ name }) => name)
-  const proxies = here.filter((name) => name !== 'direct')
+  const report = readReport(out, 'l4')
+  const here = hereAt('l4')
+  const proxies = here.filter((name) => !ALONE.includes(name))
   for (const { name, rows } of report.sections) {
     const memory = name === 'idle' || name === 'stopped'
     t.same(rows.map(({ target }) => target).sort(), [...(memory ? proxies : here)].sort(), name)
-    for (const { target, metrics } of rows.filter((row) => row.target !== 'direct')) {
+    for (const { target, metrics } of rows.filter((row) => !ALONE.includes(row.target))) {
       const cost = (metrics['cpu'] ?? metrics['held'])?.median ?? 0
       t.ok(cost > 0, `${name} costs ${target} something`)
     }
   }
   t.equal(report.sections.length, 6)
   t.match(done.stdout, /Goals/)
-  t.match(readFileSync(out.replace('.json', '.md'), 'utf8'), /^\| target \|/m)
+  t.match(readFileSync(join(out, 'l4.md'), 'utf8'), /^\| target \|/m)
+  t.notOk(existsSync(join(out, 'l7.json')))
+})
+
+t.test('bench: every scenario at L7 on every peer that is here', async (t) => {
+  const out = t.testdir({})
+  const here = hereAt('l7').filter((name) => name !== OURS)
+  const load = ['--mode', 'l7', '--rounds', '1', '--seconds', '0.3', '--connections', '16']
+  const done = await bench([...load, '--target', here.join(','), '--out', out])
+  t.equal(done.code, 0, done.stderr)
+  const { sections, goals } = readReport(out, 'l7')
+  const names = ['small', 'small-raw', 'bulk', 'latency']
+  const parsers = ['parser-api', 'parser-browser', 'parser-fields']
+  t.same(
+    sections.map(({ name }) => name),
+    [...names, ...parsers],
+    'and workers are measured of ours alone',
+  )
+  for (const { name, rows } of sections.filter((section) => names.includes(section.name))) {
+    t.same(rows.map(({ target }) => target).sort(), [...here].sort(), name)
+    const key = name === 'latency' ? 'p50-added' : 'cpu'
+    for (const { target, metrics } of rows) {
+      t.equal(metrics[key] === undefined, ALONE.includes(target), `${key} of ${target} in ${name}`)
+      t.ok((metrics['rate']?.median ?? 0) > 0, `${name} goes through ${target}`)
+    }
+  }
+  const parsing = goals.filter(({ text }) => text.startsWith('parsing'))
+  t.equal(parsing.length, 3)
+  t.ok(
+    parsing.every(({ measured = 0 }) => measured > 1),
+    'our parser is the faster one',
+  )
+})
+
+function hereAt(mode: Mode): string[] {
+  const { targets } = CATALOG[mode]
+  return targets.filter((target) => target.missing() === undefined).map(({ name }) => name)
+}
+
+function readReport(folder: string, mode: Mode): Report {
+  return JSON.parse(readFileSync(join(folder, `${mode}.json`), 'utf8')) as Report
+}
+
+t.test('bench: a scenario that the mode does not have is status 2', async (t) => {
+  const done = await bench(['--mode', 'l4', '--scenario', 'latency'])
+  t.equal(done.code, 2)
+  t.match(done.stderr, 'no such scenario at l4')
 })
 
 t.test('bench: a wrong command line is status 2', async (t) => {
@@ -39,8 +90,8 @@ t.test('bench: a wrong command line is status 2', async (t) => {
 })
 
 t.test('bench: nothing is left of an interrupted run', async (t) => {
-  const out = join(t.testdir({}), 'l4.json')
-  const words = ['--rounds', '50', '--scenario', 'small-raw', '--target', 'direct']
+  const out = t.testdir({})
+  const words = ['--mode', 'l4', '--rounds', '50', '--scenario', 'small-raw', '--target', 'direct']
   const load = ['--seconds', '0.3', '--connections', '4', '--out', out]
   const child = startBench([...words, ...load])
   t.teardown(async () => await child.stop('SIGKILL'))
@@ -52,5 +103,5 @@ t.test('bench: nothing is left of an interrupted run', async (t) => {
     family.filter((pid) => existsSync(`/proc/${pid}`)),
     [],
   )
-  t.notOk(existsSync(out))
+  t.notOk(existsSync(join(out, 'l4.json')))
 })

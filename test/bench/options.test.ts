@@ -2,18 +2,23 @@
 
 import { CommanderError } from 'commander'
 import t from 'tap'
-import { parseOptions } from '../../bench/options.ts'
+import { parseOptions, scenariosAt } from '../../bench/options.ts'
 
-const ALL = ['small', 'small-raw', 'bulk', 'connections', 'idle', 'stopped']
+const ALL = [
+  ...['small', 'small-raw', 'bulk', 'connections', 'idle', 'stopped'],
+  ...['latency', 'workers', 'parser-api', 'parser-browser', 'parser-fields'],
+]
 
-t.test('options: without any, everything is measured five times', async (t) => {
+t.test('options: without any, everything is measured five times in both modes', async (t) => {
   t.same(parseOptions([]), {
+    modes: ['l4', 'l7'],
     rounds: 5,
     seconds: 5,
     scenarios: ALL,
     targets: undefined,
     connections: undefined,
-    out: 'bench/results/l4.json',
+    out: 'bench/results',
+    profile: undefined,
     install: false,
     check: false,
   })
@@ -25,20 +30,32 @@ t.test(
     const options = parseOptions([
       ...['--scenario', 'idle,small', '--scenario', 'bulk'],
       ...['--target', 'nginx,direct', '--rounds', '7', '--seconds', '0.5', '--connections', '9'],
-      ...['--out', 'x.json', '--install', '--check'],
+      ...['--out', 'x', '--profile', 'y', '--install', '--check'],
     ])
     t.same(options, {
+      modes: ['l4', 'l7'],
       rounds: 7,
       seconds: 0.5,
       scenarios: ['small', 'bulk', 'idle'],
       targets: ['direct', 'nginx'],
       connections: 9,
-      out: 'x.json',
+      out: 'x',
+      profile: 'y',
       install: true,
       check: true,
     })
   },
 )
+
+t.test('options: a mode without any of the scenarios is left out', async (t) => {
+  t.same(parseOptions(['--scenario', 'idle']).modes, ['l4'])
+  t.same(parseOptions(['--scenario', 'latency,small']).modes, ['l4', 'l7'])
+  t.same(parseOptions(['--mode', 'l7']).modes, ['l7'])
+  t.same(
+    scenariosAt('l7', ['idle', 'small']).map(({ name }) => name),
+    ['small'],
+  )
+})
 
 const WRONG: readonly (readonly string[])[] = [
   ['--rounds', '0'],
@@ -49,6 +66,8 @@ const WRONG: readonly (readonly string[])[] = [
   ['--connections', '10001'],
   ['--scenario', 'small,tiny'],
   ['--target', 'envoy'],
+  ['--mode', 'l5'],
+  ['--mode', 'l7', '--scenario', 'idle'],
   ['--out'],
   ['--loud'],
   ['now'],

@@ -13,9 +13,10 @@ import {
   PATTERN,
   patternAt,
 } from '../../bench/protocol.ts'
-import { parseCores } from '../../bench/stage.ts'
+import { divideCores, type Means, parseCores } from '../../bench/stage.ts'
 import { haproxyConfig } from '../../bench/targets/haproxy.ts'
-import { nginxConfig } from '../../bench/targets/nginx.ts'
+import { nginxConfig } from '../../bench/targets/nginx-config.ts'
+import { underpassConfig } from '../../bench/targets/underpass.ts'
 
 t.test('protocol: the answer has a body of 37 bytes', async (t) => {
   t.equal(ANSWER_BODY.length, 37)
@@ -55,14 +56,44 @@ t.test('stage: lists of cores', async (t) => {
   t.same(parseCores('3'), [3])
 })
 
+t.test(
+  'stage: the proxy has the last cores, and nothing is pinned without one for the load',
+  async (t) => {
+    const means = (cores?: readonly number[]): Means => ({ files: 1000, cores })
+    t.same(divideCores(means([0, 1]), 1), { load: '0', proxy: '1' })
+    t.same(divideCores(means([0, 1, 4, 5]), 2), { load: '0,1', proxy: '4,5' })
+    t.equal(divideCores(means([0, 1]), 2), undefined)
+    t.equal(divideCores(means(), 1), undefined)
+  },
+)
+
 t.test('targets: peers get one thread and no more connections than files', async (t) => {
-  const haproxy = haproxyConfig(81, 82, 20_000)
+  const haproxy = haproxyConfig('l4', 81, 82, 20_000)
   t.match(haproxy, /nbthread 1\n/)
+  t.match(haproxy, /mode tcp\n/)
   t.match(haproxy, /maxconn 9950\n/)
   t.match(haproxy, /bind 127\.0\.0\.1:81 /)
   t.match(haproxy, /server backend 127\.0\.0\.1:82\n/)
-  const nginx = nginxConfig(81, 82, 20_000, undefined)
+  const nginx = nginxConfig('l4', 81, 82, 20_000, { stream: undefined, temporary: [] })
   t.match(nginx, /^daemon off;\nworker_processes 1;\n/)
   t.match(nginx, /worker_connections 19900;/)
-  t.match(nginxConfig(81, 82, 20_000, '/lib/x.so'), /^load_module \/lib\/x\.so;\n/)
+  t.match(
+    nginxConfig('l4', 81, 82, 20_000, { stream: '/lib/x.so', temporary: [] }),
+    /^load_module \/lib\/x\.so;\n/,
+  )
+})
+
+t.test('targets: at L7 all keep connections alive on both sides', async (t) => {
+  const haproxy = haproxyConfig('l7', 81, 82, 20_000)
+  t.match(haproxy, /mode http\n {2}timeout/)
+  t.match(haproxy, /http-reuse always\n/)
+  const nginx = nginxConfig('l7', 81, 82, 20_000, { stream: undefined, temporary: ['proxy'] })
+  t.match(nginx, /proxy_temp_path proxy;/)
+  t.match(nginx, /proxy_http_version 1\.1;/)
+  t.match(nginx, /proxy_set_header Connection "";/)
+  t.match(nginx, /listen 127\.0\.0\.1:81 /)
+  t.match(nginx, /server 127\.0\.0\.1:82;\n {4}keepalive \d+;/)
+  t.notMatch(nginx, /^stream/m)
+  const place = { port: 81, admin: 83, folder: '/m' }
+  t.match(underpassConfig({ mode: 'l7', workers: 2 }, place), /^mode: l7\nworkers: 2\nadmin/)
 })

@@ -1,8 +1,7 @@
-// Samples into rows, ratios, verdicts and tables.
+// Samples into rows, ratios and tables.
 
 import t from 'tap'
-import type { Goal } from '../../bench/goals.ts'
-import { buildSection, judge, type Report, type Section } from '../../bench/report.ts'
+import { buildSection, type Report, type Section } from '../../bench/report.ts'
 import { orderOf, type Sample } from '../../bench/rounds.ts'
 import type { Scenario } from '../../bench/scenarios/scenario.ts'
 import { renderMarkdown, renderText } from '../../bench/table.ts'
@@ -11,15 +10,15 @@ const SCENARIO: Scenario = {
   name: 'small',
   title: 'Small things',
   connections: 64,
-  cost: 'cpu',
+  ours: 'underpass',
+  compared: 'cpu',
   metrics: [
     { key: 'cpu', title: 'CPU µs/request', digits: 1 },
     { key: 'rate', title: 'requests/s', digits: 0 },
     { key: 'p99', title: 'p99 ms', digits: 2 },
   ],
-  needsProxy: false,
   limit: () => 100,
-  measure: async () => ({}),
+  contenders: () => [],
 }
 
 const sample = (target: string, round: number, figures: Sample['figures']): Sample => ({
@@ -41,7 +40,7 @@ const SAMPLES: readonly Sample[] = [
   { ...sample('haproxy', 1, { cpu: 1 }), scenario: 'other' },
 ]
 
-const section = buildSection(SCENARIO, 64, SAMPLES, 'underpass')
+const section = buildSection(SCENARIO, 64, SAMPLES)
 
 function row(from: Section, target: string): Section['rows'][number] {
   const found = from.rows.find((entry) => entry.target === target)
@@ -62,44 +61,31 @@ t.test('report: the ratio to a peer is made in each round', async (t) => {
   t.equal(row(section, 'direct').ratio, undefined, 'what has no cost has no ratio')
 })
 
-const goal = (limit: number, of: Goal['of'], scenario = 'small'): Goal => ({
-  scenario,
-  text: 'a goal',
-  limit,
-  of,
-})
-
-t.test('report: a goal is met up to its limit', async (t) => {
-  const verdicts = judge(
-    [
-      goal(1.2, { ratioTo: 'haproxy' }),
-      goal(1.1, { ratioTo: 'haproxy' }),
-      goal(12, { metric: 'cpu' }),
-    ],
-    [section],
-    'underpass',
-  )
+t.test('report: what is added is taken from the direct connection of the same round', async (t) => {
+  const samples = [
+    sample('direct', 1, { p99: 1 }),
+    sample('direct', 2, { p99: 4 }),
+    sample('haproxy', 2, { p99: 5 }),
+    sample('haproxy', 1, { p99: 0.5 }),
+    sample('haproxy', 3, { p99: 9 }),
+  ]
+  const added = buildSection({ ...SCENARIO, compared: 'p99', added: ['p99'] }, 64, samples)
   t.same(
-    verdicts.map(({ measured, met }) => ({ measured, met })),
-    [
-      { measured: 1.2, met: true },
-      { measured: 1.2, met: false },
-      { measured: 12, met: true },
-    ],
+    added.metrics.map(({ title }) => title),
+    ['CPU µs/request', 'requests/s', 'p99 ms', 'added p99 ms'],
   )
+  const { runs, metrics } = row(added, 'haproxy')
+  t.same(
+    runs.map((run) => run['p99-added']),
+    [-0.5, 1, undefined],
+    'below zero too, and nothing where there is nothing to take it from',
+  )
+  t.same(metrics['p99-added'], { median: 0.25, min: -0.5, max: 1 })
+  t.equal(row(added, 'direct').metrics['p99-added'], undefined)
 })
-
-t.test(
-  'report: a goal without its peer is not met, and one of another scenario is left out',
-  async (t) => {
-    const goals = [goal(9, { ratioTo: 'nginx' }), goal(9, { metric: 'cpu' }, 'bulk')]
-    t.same(judge(goals, [section], 'underpass'), [
-      { text: 'a goal', limit: 9, measured: undefined, met: false },
-    ])
-  },
-)
 
 const REPORT: Report = {
+  mode: 'l4',
   date: '2026-01-01T00:00:00.000Z',
   command: 'npm run bench',
   rounds: 3,
@@ -117,7 +103,11 @@ const REPORT: Report = {
     files: 20480,
   },
   sections: [section],
-  goals: judge([goal(1.1, { ratioTo: 'haproxy' })], [section], 'underpass'),
+  goals: [
+    { text: 'a goal', limit: 1.1, least: false, measured: 1.2, outcome: 'not met', note: '' },
+    { text: 'more', limit: 3, least: true, measured: 3.456, outcome: 'met', note: 'of 2 rounds' },
+    { text: 'less', limit: 2, least: true, measured: undefined, outcome: 'not judged', note: 'no' },
+  ],
 }
 
 t.test('report: the text table is aligned and shows spread, ratio and verdict', async (t) => {
@@ -127,6 +117,8 @@ t.test('report: the text table is aligned and shows spread, ratio and verdict', 
   t.equal(new Set(rows.map((line) => line.length)).size, 1)
   t.match(text, /haproxy .*10\.0 \(10\.0\.\.20\.0\).*1\.20 \(1\.10\.\.2\.00\)/)
   t.match(text, /a goal +<= 1\.1 +1\.2 +not met/)
+  t.match(text, /more +>= 3 +3\.46 +met: of 2 rounds/)
+  t.match(text, /less +>= 2 +- +not judged: no/)
   t.match(text, /Node\.js 24\.0\.0, haproxy 2\.6/)
 })
 
@@ -137,6 +129,18 @@ t.test('report: every line of a Markdown table has as many cells as its head', a
   t.equal(cells.length, 5)
   t.equal(new Set(cells).size, 1)
 })
+
+t.test(
+  'report: the last column says what is compared where it is not the first metric',
+  async (t) => {
+    const samples = SAMPLES.filter(({ target }) => target !== 'direct')
+    const heads = (compared: string): string =>
+      renderText({ ...REPORT, sections: [buildSection({ ...SCENARIO, compared }, 0, samples)] })
+    t.match(heads('cpu'), /underpass \/ it$/m)
+    t.match(heads('rate'), /underpass \/ it, requests\/s$/m)
+    t.match(heads('rate'), /^small: Small things$/m, 'and no connections where there are none')
+  },
+)
 
 t.test('rounds: the order turns around each round', async (t) => {
   const targets = ['a', 'b', 'c']

@@ -8,8 +8,17 @@ import type { Stage } from './stage.ts'
 /** How long anything may take beyond the time it was given. */
 const SLACK_MS = 30_000
 
-export type ServerName = 'answers' | 'bulk'
-export type ClientName = 'autocannon' | 'requests' | 'connections' | 'bulk' | 'idle' | 'stopped'
+export type ServerName = 'answers' | 'bulk' | 'http'
+export type ClientName =
+  | 'autocannon'
+  | 'requests'
+  | 'connections'
+  | 'bulk'
+  | 'idle'
+  | 'stopped'
+  | 'http-requests'
+  | 'http-bulk'
+  | 'open-loop'
 
 /** Starts a backend and gives its port. */
 export async function startServer(stage: Stage, name: ServerName): Promise<number> {

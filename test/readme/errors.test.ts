@@ -6,8 +6,8 @@ import { readme, tableBelow } from './table.ts'
 
 t.test('readme: every error of the code is in its table, and no other', async (t) => {
   const [, ...rows] = tableBelow(readme(), 'Errors')
-  const known = Object.entries(ERRORS).map(([code, { proxyStatus, title }]) => {
-    return [code, proxyStatus, title]
+  const known = Object.entries(ERRORS).map(([code, { proxyStatus, status, title }]) => {
+    return [code, proxyStatus, String(status), title]
   })
   t.same(rows.sort(), known.sort())
 })

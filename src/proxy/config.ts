@@ -25,6 +25,7 @@ import type { Settings } from './settings.ts'
 
 const MAX_FILE_BYTES = 1_048_576
 const MAX_CONNECTIONS = 1_000_000
+const MAX_WORKERS = 256
 const OR_ZERO: DurationRange = { orZero: true }
 /** The kernel counts in seconds, up to 32767. */
 const KEEP_ALIVE: DurationRange = { min: 1000, max: 32_767_000, orZero: true }
@@ -49,6 +50,7 @@ export function readSettings(
   const reader = new Reader(new Sources(file, env, problems), problems)
   refuseWhatIsLater(reader)
   const settings: Settings = {
+    workers: readInteger(...reader.at('workers'), { min: 1, max: MAX_WORKERS }),
     admin: readAdmin(...reader.at('admin')),
     metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
@@ -108,9 +110,6 @@ class Reader {
 function refuseWhatIsLater(reader: Reader): void {
   if (readChoice(...reader.at('mode'), ['l4', 'l7']) === 'l7') {
     reader.refuse('mode', 'needs L7, which this version does not have')
-  }
-  if (readInteger(...reader.at('workers'), { min: 1, max: 256 }) > 1) {
-    reader.refuse('workers', 'must be 1: several workers are not in this version')
   }
   if (readListenAddress(...reader.at('inbound.mesh')) !== undefined) {
     reader.refuse('inbound.mesh', 'needs mTLS, which this version does not have')

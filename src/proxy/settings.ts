@@ -19,6 +19,8 @@ export interface InboundListener {
 }
 
 export interface Settings {
+  /** Processes that carry the traffic; with more than one, another leads them. */
+  readonly workers: number
   readonly admin: SocketAddress | undefined
   /** Serves /live, /ready and /metrics to others. */
   readonly metrics: SocketAddress | undefined

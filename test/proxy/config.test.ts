@@ -37,6 +37,7 @@ t.test('config: the defaults', async (t) => {
   const { settings, problems } = read(SOME)
   t.same(problems, [])
   t.strictSame(settings, {
+    workers: 1,
     admin: { ip: '127.0.0.1', port: 15000 },
     metrics: undefined,
     outbound: {
@@ -63,7 +64,7 @@ t.test('config: the defaults', async (t) => {
 
 const EVERYTHING = `
 mode: l4
-workers: 1
+workers: 4
 admin: "[::1]:0"
 metrics: 0.0.0.0:15020
 sockets: streams
@@ -90,6 +91,7 @@ t.test('config: every key in the file', async (t) => {
   const { settings, problems } = read(EVERYTHING)
   t.same(problems, [])
   t.strictSame(settings, {
+    workers: 4,
     admin: { ip: '::1', port: 0 },
     metrics: { ip: '0.0.0.0', port: 15020 },
     outbound: {
@@ -120,7 +122,7 @@ t.test('config: every key in the file', async (t) => {
 t.test('config: every key in the environment, over the file', async (t) => {
   const env = {
     UNDERPASS_MODE: 'l4',
-    UNDERPASS_WORKERS: '1',
+    UNDERPASS_WORKERS: '4',
     UNDERPASS_ADMIN: '[::1]:0',
     UNDERPASS_METRICS: '0.0.0.0:15020',
     UNDERPASS_OUTBOUND_TRANSPARENT: ' [::]:15001 ',
@@ -194,8 +196,9 @@ t.test('config: values', async (t) => {
   check(t, [
     [`${SOME}mode: l3`, {}, ['.mode', 'must be one of l4, l7']],
     [`${SOME}mode: l7`, {}, ['.mode', 'needs L7, which this version does not have']],
-    [`${SOME}workers: 2`, {}, ['.workers', 'not in this version']],
     [`${SOME}workers: 0`, {}, ['.workers', 'from 1 to 256']],
+    [`${SOME}workers: 257`, {}, ['.workers', 'from 1 to 256']],
+    [`${SOME}workers: all`, {}, ['.workers', 'from 1 to 256']],
     [
       SOME,
       { UNDERPASS_WORKERS: 'two' },

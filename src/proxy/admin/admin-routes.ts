@@ -6,22 +6,28 @@
 import type { RouteTable } from '../route/route-table.ts'
 import { type Answer, json, type Routes, text } from './admin-server.ts'
 
-/** What the routes ask and command; the proxy implements it. */
-export interface AdminSubject {
+/** What the routes ask and command whoever carries the traffic, be it one process or several. */
+export interface ControlSubject {
   readonly configuration: unknown
-  readonly routes: { readonly table: RouteTable }
   /** Why it is not ready, empty if it is. */
   whyNotReady(): string
   metrics(): Promise<{ readonly type: string; readonly body: string }>
-  now(): number
   /** Stops accepting. */
   drain(): void
   /** Drains and ends the process. */
   quit(): void
 }
 
+/** The same and what only the process that carries the traffic itself has at hand. */
+export interface AdminSubject extends ControlSubject, EndpointSubject {}
+
+export interface EndpointSubject {
+  readonly routes: { readonly table: RouteTable }
+  now(): number
+}
+
 /** The routes that are harmless in anybody's hands: for the metrics port. */
-export function publicRoutes(subject: AdminSubject): Routes {
+export function publicRoutes(subject: ControlSubject): Routes {
   return {
     'GET /live': () => text('live'),
     'GET /ready': () => ready(subject),
@@ -33,10 +39,14 @@ export function publicRoutes(subject: AdminSubject): Routes {
 }
 
 export function adminRoutes(subject: AdminSubject): Routes {
+  return { ...controlRoutes(subject), 'GET /endpoints': () => json(endpoints(subject)) }
+}
+
+/** All but the endpoints. */
+export function controlRoutes(subject: ControlSubject): Routes {
   return {
     ...publicRoutes(subject),
     'GET /config': () => json(subject.configuration),
-    'GET /endpoints': () => json(endpoints(subject)),
     'PUT /mode': mode,
     'POST /drain': () => {
       subject.drain()
@@ -49,7 +59,7 @@ export function adminRoutes(subject: AdminSubject): Routes {
   }
 }
 
-function ready(subject: AdminSubject): Answer {
+function ready(subject: ControlSubject): Answer {
   const reason = subject.whyNotReady()
   return reason === '' ? text('ready') : text(`not ready: ${reason}`, 503)
 }
@@ -61,7 +71,8 @@ function mode(query: URLSearchParams): Answer {
   return text('use PUT /mode?to=l4', 400)
 }
 
-function endpoints(subject: AdminSubject): unknown {
+/** Every Service with its endpoints, as /endpoints shows them. */
+export function endpoints(subject: EndpointSubject): unknown {
   const now = subject.now()
   return [...subject.routes.table.services()].map((destination) => ({
     service: destination.service,

@@ -4,7 +4,13 @@
 // somebody asks, and at no other time.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, Gauge, Registry } from 'prom-client'
+import {
+  Counter,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 
@@ -12,6 +18,9 @@ import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 const PROBE_MILLISECONDS = 50
 
 const LABELS = ['direction', 'service', 'endpoint'] as const
+
+/** All metrics with their values, as data that another process can add to its own. */
+export type Figures = readonly MetricObjectWithValues<MetricValue<string>>[]
 
 /** A figure of every line of the registry, under one name. */
 interface LineMetric {
@@ -77,6 +86,10 @@ export class Metrics {
     return await this.#registry.metrics()
   }
 
+  async figures(): Promise<Figures> {
+    return await this.#registry.getMetricsAsJSON()
+  }
+
   stop(): void {
     this.#delay.disable()
   }
@@ -138,6 +151,8 @@ export class Metrics {
       name: 'underpass_event_loop_delay_seconds',
       help: `Delay of the event loop since the last time this was read, probed every ${PROBE_MILLISECONDS} ms.`,
       labelNames: ['quantile'],
+      // Over several processes: how late the latest of them is.
+      aggregator: 'max',
       registers: [this.#registry],
       collect() {
         for (const quantile of [0.5, 0.9, 0.99, 1]) {

@@ -80,18 +80,16 @@ async function twoWorkers(t: Test, env: Record<string, string> = {}): Promise<Ru
   return new RunningProxy(run, admin, Number(address.split(':')[1]))
 }
 
-/** Opens connections until both workers have some: `at least` of them, and not without end. */
-async function onBoth(proxy: RunningProxy, atLeast: number): Promise<Socket[]> {
-  const clients: Socket[] = []
-  for (let round = 0; round < 20; round += 1) {
-    const batch = Array.from({ length: atLeast }, async () => await proxy.connect())
-    clients.push(...(await Promise.all(batch)))
-    const count = clients.length
-    for (const client of clients.splice(0)) client.destroy()
-    await until('all are closed', () => proxy.run.events('closed').length >= count)
-    if (Object.keys(proxy.shares()).length === 2) break
+/** Opens and closes connections until both workers have carried some, and not without end. Says how many. */
+async function onBoth(proxy: RunningProxy): Promise<number> {
+  let total = 0
+  while (total < 800 && Object.keys(proxy.shares()).length < 2) {
+    const batch = Array.from({ length: 40 }, async () => await proxy.connect())
+    for (const client of await Promise.all(batch)) client.destroy()
+    total += batch.length
+    await until('all are closed', () => proxy.run.events('closed').length === total)
   }
-  return clients
+  return total
 }
 
 for (const sockets of ['auto', 'streams']) {
@@ -99,30 +97,27 @@ for (const sockets of ['auto', 'streams']) {
     const proxy = await twoWorkers(t, { UNDERPASS_SOCKETS: sockets })
     t.equal((await ask(proxy.admin, 'GET', '/ready')).status, 200)
     t.equal(proxy.pids.length, 2)
-    const listening = proxy.run.events('listening')
-    t.match(listening, [{ worker: 1 }, { worker: 2 }])
+    const listening = await until('both say where they listen', () => {
+      const lines = proxy.run.events('listening')
+      return lines.length === 2 && lines
+    })
+    t.same(listening.map(({ worker }) => worker).sort(), [1, 2])
     t.equal(new Set(listening.map(({ address }) => address)).size, 1, 'one free port for both')
-    let total = 0
-    for (let round = 0; round < 20 && Object.keys(proxy.shares()).length < 2; round += 1) {
-      const batch = Array.from({ length: 40 }, async () => await proxy.connect())
-      const clients = await Promise.all(batch)
-      total += clients.length
-      t.equal(await proxy.metric('underpass_sessions'), clients.length)
-      for (const client of clients) client.destroy()
-      const carried = total
-      await until('all are closed', () => proxy.run.events('closed').length === carried)
-    }
+    const total = await onBoth(proxy)
     const shares = proxy.shares()
     t.same(Object.keys(shares).sort(), ['1', '2'], JSON.stringify(shares))
     t.equal(await proxy.metric('underpass_tcp_connections_opened_total'), total)
     t.equal(await proxy.metric('underpass_tcp_received_bytes_total'), 5 * total)
     t.equal(await proxy.metric('underpass_workers'), 2)
+    const clients = await Promise.all(Array.from({ length: 7 }, async () => await proxy.connect()))
+    t.equal(await proxy.metric('underpass_sessions'), 7)
+    for (const client of clients) client.destroy()
   })
 }
 
 t.test('workers: one is killed, the other serves, and a third comes', async (t) => {
   const proxy = await twoWorkers(t)
-  await onBoth(proxy, 40)
+  await onBoth(proxy)
   const opened = await proxy.metric('underpass_tcp_connections_opened_total')
   const [first = 0] = proxy.pids
   process.kill(first, 'SIGKILL')

@@ -4,16 +4,18 @@
 // A second signal ends the process at once; the one that follows a /quit, as after a preStop hook, is the first. Exit
 // status 0 after a drain, 2 when configuration or manifests were refused, 1 for a defect.
 
+import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { systemClock } from '../lib/clock.ts'
 import { MeshError } from '../lib/errors.ts'
-import { flushLog, type Log, openLog } from '../lib/log.ts'
+import { type Log, openLog, openOutput } from '../lib/log.ts'
+import type { LogOutput } from '../lib/log-output.ts'
 import { Problems } from '../lib/problems.ts'
 import { systemRandom } from '../lib/random.ts'
 import { loadSettings } from '../proxy/config.ts'
 import type { Settings } from '../proxy/settings.ts'
 import { settingsTable } from '../proxy/settings-keys.ts'
-import { Sidecar } from '../proxy/sidecar.ts'
+import { crash, end } from './ending.ts'
 
 const REFUSED = 2
 
@@ -33,27 +35,38 @@ export function registerProxy(program: Command): void {
     })
 }
 
+/** What carries the traffic: this process, or several that this one leads. */
+interface DataPlane {
+  start(): Promise<void>
+  stop(): Promise<void>
+  abort(): unknown
+}
+
 async function run(settings: Settings): Promise<void> {
-  const log = openLog(settings.logLevel)
+  const output = openOutput()
+  const log = openLog(settings.logLevel, {}, output)
   let stopping = false
+  let status = 0
   const stop = (): void => {
     if (stopping) return
     stopping = true
-    sidecar.stop().then(
+    plane.stop().then(
       () => {
-        end(log, 0)
+        end(log, status)
       },
       (error: unknown) => {
-        crash(log, sidecar, error)
+        crash(log, plane, error)
       },
     )
   }
-  const sidecar = new Sidecar(settings, systemClock, systemRandom, log, stop)
+  const plane = await dataPlane(settings, log, output, stop)
   let signalled = false
   const onSignal = (): void => {
     if (signalled) {
-      sidecar.abort()
-      end(log, 1)
+      status = 1
+      void Promise.resolve(plane.abort()).finally(() => {
+        end(log, status)
+      })
     }
     signalled = true
     stop()
@@ -61,10 +74,10 @@ async function run(settings: Settings): Promise<void> {
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   process.on('uncaughtException', (error) => {
-    crash(log, sidecar, error)
+    crash(log, plane, error)
   })
   try {
-    await sidecar.start()
+    await plane.start()
   } catch (error) {
     if (!(error instanceof MeshError)) throw error
     const { problems } = error.context
@@ -72,21 +85,24 @@ async function run(settings: Settings): Promise<void> {
   }
 }
 
+/** Neither kind is loaded when the other is wanted: that is memory. */
+async function dataPlane(
+  settings: Settings,
+  log: Log,
+  output: LogOutput,
+  onQuit: () => void,
+): Promise<DataPlane> {
+  if (settings.workers === 1) {
+    const { Sidecar } = await import('../proxy/sidecar.ts')
+    return new Sidecar(settings, systemClock, systemRandom, log, onQuit)
+  }
+  const { Supervisor } = await import('../proxy/workers/supervisor.ts')
+  const { forkOf } = await import('../proxy/workers/worker-process.ts')
+  const fork = forkOf(fileURLToPath(new URL('./proxy-worker.js', import.meta.url)), output)
+  return new Supervisor(settings, systemClock, log, fork, onQuit)
+}
+
 function refuse(message: string): never {
   process.stderr.write(`${message}\n`)
   process.exit(REFUSED)
-}
-
-/** A defect of ours: said as loudly as can be, and then the platform starts a clean process. */
-function crash(log: Log, sidecar: Sidecar, error: unknown): void {
-  const known = MeshError.from(error)
-  const stack = error instanceof Error ? error.stack : undefined
-  log.error({ event: 'crash', error: known.code, stack, message: known.message })
-  sidecar.abort()
-  end(log, 1)
-}
-
-/** Ends the process when the log is written; the resets of the last connections leave with this turn of the loop. */
-function end(log: Log, status: number): void {
-  flushLog(log, () => process.exit(status))
 }

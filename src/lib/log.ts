@@ -4,16 +4,15 @@
 // stop the traffic. What does not fit is counted and lost. Before the process ends the buffer is written out
 // (`flushLog`). Callers ask `isLevelEnabled` before they build the fields of a debug line.
 
-import { destination, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import { LogOutput } from './log-output.ts'
 
 export type Log = Logger
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Characters that wait for a slow reader at most. */
-const MAX_BUFFERED = 4_194_304
-/** How long the end of the process waits for one. */
-const FLUSH_LIMIT = 500
+/** Standard output. */
+const STDOUT = 1
 
 let dropped = 0
 
@@ -24,25 +23,22 @@ export function droppedLines(): number {
 
 /** Writes out what is buffered, then calls `done`; a reader that does not read delays that by half a second. */
 export function flushLog(log: Log, done: () => void): void {
-  let called = false
-  const once = (): void => {
-    if (!called) done()
-    called = true
-  }
-  setTimeout(once, FLUSH_LIMIT)
-  log.flush(once)
+  log.flush(done)
+}
+
+/** Standard output. One process has one: only lines that go through the same buffer cannot mix. */
+export function openOutput(): LogOutput {
+  return new LogOutput(STDOUT, (lines) => {
+    dropped += lines
+  })
 }
 
 /** A log at `level` whose lines all carry `fields`. */
-export function openLog(level: LogLevel, fields: Readonly<Record<string, unknown>> = {}): Log {
-  const output = destination({ dest: 1, sync: false, maxLength: MAX_BUFFERED })
-  output.on('drop', () => {
-    dropped += 1
-  })
-  // A reader that is gone is no reason to end: the lines are lost, the traffic goes on.
-  output.on('error', () => {
-    dropped += 1
-  })
+export function openLog(
+  level: LogLevel,
+  fields: Readonly<Record<string, unknown>> = {},
+  output: LogOutput = openOutput(),
+): Log {
   return pino(
     {
       level,

@@ -27,6 +27,7 @@ import type { Settings } from './settings.ts'
 
 const MAX_FILE_BYTES = 1_048_576
 const MAX_CONNECTIONS = 1_000_000
+const MAX_WORKERS = 256
 const OR_ZERO: DurationRange = { orZero: true }
 /** The kernel counts in seconds, up to 32767. */
 const KEEP_ALIVE: DurationRange = { min: 1000, max: 32_767_000, orZero: true }
@@ -52,6 +53,7 @@ export function readSettings(
   refuseWhatIsLater(reader)
   const settings: Settings = {
     mode: readChoice(...reader.at('mode'), ['l4', 'l7']),
+    workers: readInteger(...reader.at('workers'), { min: 1, max: MAX_WORKERS }),
     admin: readAdmin(...reader.at('admin')),
     metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
@@ -122,9 +124,6 @@ class Reader {
 
 /** Keys that are known and whose other values come with a later version. */
 function refuseWhatIsLater(reader: Reader): void {
-  if (readInteger(...reader.at('workers'), { min: 1, max: 256 }) > 1) {
-    reader.refuse('workers', 'must be 1: several workers are not in this version')
-  }
   if (readListenAddress(...reader.at('inbound.mesh')) !== undefined) {
     reader.refuse('inbound.mesh', 'needs mTLS, which this version does not have')
   }

@@ -24,7 +24,12 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'l7',
     '`l7`: balance requests where HTTP/1.1 is spoken, connections elsewhere; `l4`: connections everywhere. For Services whose policy does not say',
   ),
-  key('workers', 'number', 1, 'Processes that share the listeners; only 1 in this version'),
+  key(
+    'workers',
+    'number',
+    1,
+    'Processes that share the listeners, each with its part of `maxConnections`; above 1 one more process leads them',
+  ),
   key('admin', 'text', '127.0.0.1:15000', 'Admin and metrics; a loopback `ip:port`, or `off`'),
   key(
     'metrics',
@@ -86,7 +91,12 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     '`auto`: libuv handles where this Node.js has them as known; `streams`: always public sockets, at a higher cost',
   ),
   key('egress', 'text', 'allow', 'Destinations outside the mesh: `allow` or `deny`'),
-  key('maxConnections', 'number', 20_000, 'Connections open at once; more are refused'),
+  key(
+    'maxConnections',
+    'number',
+    20_000,
+    'Connections open at once; more are refused. Several workers divide it evenly, rounded up',
+  ),
   key(
     'keepAlive',
     'text',

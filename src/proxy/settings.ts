@@ -21,6 +21,8 @@ export interface InboundListener {
 export interface Settings {
   /** What connections are carried as where no policy says it; PUT /mode changes it. */
   readonly mode: 'l4' | 'l7'
+  /** Processes that carry the traffic; with more than one, another leads them. */
+  readonly workers: number
   readonly admin: SocketAddress | undefined
   /** Serves /live, /ready and /metrics to others. */
   readonly metrics: SocketAddress | undefined

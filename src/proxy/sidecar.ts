@@ -17,6 +17,7 @@ import { AdminServer } from './admin/admin-server.ts'
 import { Catalog } from './discovery/catalog.ts'
 import { FileSource } from './discovery/file-source.ts'
 import { Inbound } from './inbound.ts'
+import type { Bind } from './net/bound-handle.ts'
 import type { Acceptor, Listener } from './net/connection.ts'
 import { redirectedFrom } from './net/original-destination.ts'
 import { chooseSockets, type SocketChoice } from './net/sockets.ts'
@@ -25,7 +26,7 @@ import { Reception } from './reception.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import type { Mode } from './stack/destination.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import type { Figures, Metrics } from './telemetry/metrics.ts'
 import { makeObserver, type Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
@@ -47,15 +48,28 @@ export class Sidecar implements AdminSubject {
   #notReady = 'starting'
   readonly #random: Random
   readonly #onQuit: () => void
+  /** True where a supervisor has the listening sockets, and the admin and metrics ports too. */
+  readonly #isWorker: boolean
 
-  /** `onQuit` is called when the admin port is told to end the process. */
-  constructor(settings: Settings, clock: Clock, random: Random, log: Log, onQuit: () => void) {
+  /**
+   * `onQuit` is called when the admin port is told to end the process. `bind` makes it a worker: listening sockets come
+   * from there, and the admin and metrics ports are the supervisor's.
+   */
+  constructor(
+    settings: Settings,
+    clock: Clock,
+    random: Random,
+    log: Log,
+    onQuit: () => void,
+    bind?: Bind,
+  ) {
     this.configuration = settings
     this.#clock = clock
     this.#log = log
     this.#random = random
     this.#onQuit = onQuit
-    this.#choice = chooseSockets(settings.sockets)
+    this.#isWorker = bind !== undefined
+    this.#choice = chooseSockets(settings.sockets, undefined, bind)
     this.routes = new Catalog(this.#counters, random)
     const limits = { ...settings, maxConnections: this.#affordableConnections() }
     this.#sessions = new Sessions(this.#choice.sockets, clock, limits, this.#counters, log)
@@ -91,6 +105,12 @@ export class Sidecar implements AdminSubject {
     this.#metrics ??= this.#loadMetrics()
     const metrics = await this.#metrics
     return { type: metrics.contentType, body: await metrics.page() }
+  }
+
+  /** What `metrics` shows, before it is written out: for a supervisor. */
+  async figures(): Promise<Figures> {
+    this.#metrics ??= this.#loadMetrics()
+    return await (await this.#metrics).figures()
   }
 
   now(): number {
@@ -205,6 +225,10 @@ export class Sidecar implements AdminSubject {
     server: AdminServer,
   ): Promise<void> {
     if (address === undefined) return
+    if (this.#isWorker) {
+      this.#sessions.own(address)
+      return
+    }
     this.#servers.push(server)
     this.#sessions.own(await bound(key, address, server.listen(address)))
   }

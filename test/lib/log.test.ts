@@ -2,6 +2,9 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 
 const MODULE = new URL('../../src/lib/log.js', import.meta.url).href
@@ -72,4 +75,67 @@ t.test('log: a reader that goes away stops nothing', async (t) => {
   child.stdin.write('?')
   const [said] = (await once(child.stderr, 'data')) as [Buffer]
   t.equal(String(said), 'still here\n')
+})
+
+/** Fills the buffer, says so, and ends as the proxy does. */
+const ENDING = `import { flushLog, openLog } from ${JSON.stringify(MODULE)}
+  const log = openLog('info')
+  process.stdin.once('data', () => {
+    for (let line = 0; line < 2000; line += 1) log.info({ filler: 'x'.repeat(500) })
+    const start = performance.now()
+    flushLog(log, () => {
+      log.info('after the end')
+      process.stderr.write('ends after ' + Math.round(performance.now() - start) + '\\n')
+      process.exit(3)
+    })
+  })
+  process.stderr.write('started\\n')`
+
+t.test('log: a pipe that nobody reads does not keep the process from its end', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'underpass-log-'))
+  const path = join(folder, 'pipe')
+  t.equal(spawnSync('mkfifo', [path]).status, 0)
+  const pipe = openSync(path, constants.O_RDWR)
+  t.teardown(() => {
+    closeSync(pipe)
+    rmSync(folder, { recursive: true })
+  })
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ENDING], {
+    stdio: ['pipe', pipe, 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const { stdin, stderr } = child
+  if (stdin === null || stderr === null) throw new Error('no pipes')
+  await once(stderr, 'data')
+  stdin.write('!')
+  const [said] = (await once(stderr, 'data')) as [Buffer]
+  const took = Number(/^ends after (\d+)\n$/.exec(String(said))?.[1])
+  t.ok(took >= 490 && took < 3000, String(said))
+  t.same(await once(child, 'close'), [3, null])
+})
+
+t.test('log: a reader that went away does not keep the process from its end', async (t) => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ENDING])
+  t.teardown(() => child.kill('SIGKILL'))
+  await once(child.stderr, 'data')
+  child.stdout.destroy()
+  await once(child.stdout, 'close')
+  child.stdin.write('!')
+  t.same(await once(child, 'exit'), [3, null])
+})
+
+t.test('log: a slow reader gets every line in order before the end', async (t) => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ENDING])
+  t.teardown(() => child.kill('SIGKILL'))
+  child.stdin.write('!')
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += String(chunk)
+    child.stdout.pause()
+    setImmediate(() => child.stdout.resume())
+  })
+  t.same(await once(child, 'close'), [3, null])
+  const lines = out.trimEnd().split('\n')
+  t.equal(lines.length, 2001)
+  t.match(JSON.parse(lines.at(-1) ?? ''), { message: 'after the end' })
 })

@@ -37,6 +37,8 @@ t.test('config: the defaults', async (t) => {
   const { settings, problems } = read(SOME)
   t.same(problems, [])
   t.strictSame(settings, {
+    mode: 'l7',
+    workers: 1,
     admin: { ip: '127.0.0.1', port: 15000 },
     metrics: undefined,
     outbound: {
@@ -66,7 +68,7 @@ t.test('config: the defaults', async (t) => {
 
 const EVERYTHING = `
 mode: l4
-workers: 1
+workers: 4
 admin: "[::1]:0"
 metrics: 0.0.0.0:15020
 sockets: streams
@@ -96,6 +98,8 @@ t.test('config: every key in the file', async (t) => {
   const { settings, problems } = read(EVERYTHING)
   t.same(problems, [])
   t.strictSame(settings, {
+    mode: 'l4',
+    workers: 4,
     admin: { ip: '::1', port: 0 },
     metrics: { ip: '0.0.0.0', port: 15020 },
     outbound: {
@@ -129,7 +133,7 @@ t.test('config: every key in the file', async (t) => {
 t.test('config: every key in the environment, over the file', async (t) => {
   const env = {
     UNDERPASS_MODE: 'l4',
-    UNDERPASS_WORKERS: '1',
+    UNDERPASS_WORKERS: '4',
     UNDERPASS_ADMIN: '[::1]:0',
     UNDERPASS_METRICS: '0.0.0.0:15020',
     UNDERPASS_OUTBOUND_TRANSPARENT: ' [::]:15001 ',
@@ -206,9 +210,9 @@ t.test('config: values', async (t) => {
   const address = 'must be an address like 127.0.0.1:15001'
   check(t, [
     [`${SOME}mode: l3`, {}, ['.mode', 'must be one of l4, l7']],
-    [`${SOME}mode: l7`, {}, ['.mode', 'needs L7, which this version does not have']],
-    [`${SOME}workers: 2`, {}, ['.workers', 'not in this version']],
     [`${SOME}workers: 0`, {}, ['.workers', 'from 1 to 256']],
+    [`${SOME}workers: 257`, {}, ['.workers', 'from 1 to 256']],
+    [`${SOME}workers: all`, {}, ['.workers', 'from 1 to 256']],
     [
       SOME,
       { UNDERPASS_WORKERS: 'two' },
@@ -353,7 +357,7 @@ t.test('config: what the settings say together', async (t) => {
 })
 
 t.test('config: all problems at once', async (t) => {
-  const { problems } = read('mode: l7\nadmin: x\ninbund: {}\n', {
+  const { problems } = read('mode: l8\nadmin: x\ninbund: {}\n', {
     UNDERPASS_EGRESS: 'x',
     UNDERPASS_X: '1',
   })
@@ -385,6 +389,6 @@ t.test('config: the file', async (t) => {
 t.test('config: the table for the README', async (t) => {
   const rows = settingsTable().split('\n')
   t.equal(rows.length, SETTINGS_KEYS.length + 2)
-  t.equal(rows[2]?.startsWith('| `mode` | `UNDERPASS_MODE` | `l4` | '), true)
+  t.equal(rows[2]?.startsWith('| `mode` | `UNDERPASS_MODE` | `l7` | '), true)
   t.ok(rows.every((row) => row.split(' | ').length === 4 || row.startsWith('|---')))
 })

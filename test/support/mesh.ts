@@ -181,7 +181,10 @@ export class Mesh {
     if (init.code !== 0) throw new Error(`init in ${pod.name}: ${init.stdout}${init.stderr}`)
     const sidecar = this.launch(pod, options)
     await sidecar.child.prints(/"event":"ready"/)
-    await until(`${pod.name} ready`, () => sidecar.find({ event: 'ready' }).length > 0)
+    // A worker of several says that it is ready too.
+    await until(`${pod.name} ready`, () => {
+      return sidecar.find({ event: 'ready', worker: undefined }).length > 0
+    })
     const { status, body } = await sidecar.admin('/ready')
     if (status !== 200) throw new Error(`${pod.name}: ${body}`)
     this.#sidecars.push(sidecar)

@@ -7,14 +7,12 @@ import type { RouteTable } from '../route/route-table.ts'
 import type { Mode } from '../stack/destination.ts'
 import { type Answer, json, type Routes, text } from './admin-server.ts'
 
-/** What the routes ask and command; the proxy implements it. */
-export interface AdminSubject {
+/** What the routes ask and command whoever carries the traffic, be it one process or several. */
+export interface ControlSubject {
   readonly configuration: unknown
-  readonly routes: { readonly table: RouteTable }
   /** Why it is not ready, empty if it is. */
   whyNotReady(): string
   metrics(): Promise<{ readonly type: string; readonly body: string }>
-  now(): number
   mode(): Mode
   /** For connections that begin after it, where no policy says otherwise. */
   setMode(mode: Mode): void
@@ -24,8 +22,16 @@ export interface AdminSubject {
   quit(): void
 }
 
+/** The same and what only the process that carries the traffic itself has at hand. */
+export interface AdminSubject extends ControlSubject, EndpointSubject {}
+
+export interface EndpointSubject {
+  readonly routes: { readonly table: RouteTable }
+  now(): number
+}
+
 /** The routes that are harmless in anybody's hands: for the metrics port. */
-export function publicRoutes(subject: AdminSubject): Routes {
+export function publicRoutes(subject: ControlSubject): Routes {
   return {
     'GET /live': () => text('live'),
     'GET /ready': () => ready(subject),
@@ -37,10 +43,14 @@ export function publicRoutes(subject: AdminSubject): Routes {
 }
 
 export function adminRoutes(subject: AdminSubject): Routes {
+  return { ...controlRoutes(subject), 'GET /endpoints': () => json(endpoints(subject)) }
+}
+
+/** All but the endpoints. */
+export function controlRoutes(subject: ControlSubject): Routes {
   return {
     ...publicRoutes(subject),
     'GET /config': () => json(subject.configuration),
-    'GET /endpoints': () => json(endpoints(subject)),
     'GET /mode': () => text(subject.mode()),
     'PUT /mode': (query) => setMode(subject, query.get('to')),
     'POST /drain': () => {
@@ -54,18 +64,19 @@ export function adminRoutes(subject: AdminSubject): Routes {
   }
 }
 
-function ready(subject: AdminSubject): Answer {
+function ready(subject: ControlSubject): Answer {
   const reason = subject.whyNotReady()
   return reason === '' ? text('ready') : text(`not ready: ${reason}`, 503)
 }
 
-function setMode(subject: AdminSubject, wanted: string | null): Answer {
+function setMode(subject: ControlSubject, wanted: string | null): Answer {
   if (wanted !== 'l4' && wanted !== 'l7') return text('use PUT /mode?to=l4 or PUT /mode?to=l7', 400)
   subject.setMode(wanted)
   return text(`mode is ${wanted}`)
 }
 
-function endpoints(subject: AdminSubject): unknown {
+/** Every Service with its endpoints, as /endpoints shows them. */
+export function endpoints(subject: EndpointSubject): unknown {
   const now = subject.now()
   return [...subject.routes.table.services()].map((destination) => ({
     service: destination.service,

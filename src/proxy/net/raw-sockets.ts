@@ -5,6 +5,7 @@
 // raw-connection.ts.
 
 import type { SocketAddress } from '../../lib/address.ts'
+import { type Bind, bindHandle, boundPort, must } from './bound-handle.ts'
 import type { Acceptor, Dial, Dialer, Listener, SocketOptions, Sockets } from './connection.ts'
 import { errnoName, type Internals, type Request, type TcpHandle } from './node-internals.ts'
 import { RawConnection, type RawContext, toAddress } from './raw-connection.ts'
@@ -15,15 +16,24 @@ const BACKLOG = 4096
 export class RawSockets implements Sockets {
   readonly kind = 'raw'
   readonly #context: RawContext
+  readonly #bind: Bind | undefined
 
-  constructor(internals: Internals) {
+  /** `bind` says where bound handles come from; this process binds them itself without it. */
+  constructor(internals: Internals, bind?: Bind) {
     this.#context = { internals, buffers: new ReadBuffers(), spareWrite: internals.newWrite() }
+    this.#bind = bind
   }
 
-  listen(address: SocketAddress, acceptor: Acceptor, options: SocketOptions): Promise<Listener> {
-    return new Promise((resolve) => {
-      resolve(new RawListener(this.#context, address, acceptor, options))
-    })
+  async listen(
+    address: SocketAddress,
+    acceptor: Acceptor,
+    options: SocketOptions,
+  ): Promise<Listener> {
+    const handle =
+      this.#bind === undefined
+        ? bindHandle(this.#context.internals, address)
+        : await this.#bind(address)
+    return new RawListener(this.#context, handle, address, acceptor, options)
   }
 
   connect(address: SocketAddress, dialer: Dialer, options: SocketOptions): Dial {
@@ -40,22 +50,19 @@ class RawListener implements Listener {
 
   constructor(
     context: RawContext,
+    handle: TcpHandle,
     address: SocketAddress,
     acceptor: Acceptor,
     options: SocketOptions,
   ) {
     this.#context = context
     this.#acceptor = acceptor
-    this.#handle = context.internals.newServer()
-    this.#handle.owner = this
-    this.#handle.onconnection = onConnection
-    const { ip, port } = address
-    this.#must(ip.includes(':') ? this.#handle.bind6(ip, port, 0) : this.#handle.bind(ip, port))
-    setOptions(this.#handle, options)
-    this.#must(this.#handle.listen(BACKLOG))
-    const bound: { address?: string; port?: number } = {}
-    this.#must(this.#handle.getsockname(bound))
-    this.address = { ip, port: bound.port ?? port }
+    this.#handle = handle
+    handle.owner = this
+    handle.onconnection = onConnection
+    setOptions(handle, options)
+    must(handle, handle.listen(BACKLOG))
+    this.address = { ip: address.ip, port: boundPort(handle) }
   }
 
   close(): void {
@@ -68,13 +75,6 @@ class RawListener implements Listener {
     if (client === undefined) this.#acceptor.onAcceptFailed(errnoName(status))
     else if (this.#closed) client.close()
     else this.#acceptor.onAccept(new RawConnection(client, this.#context))
-  }
-
-  #must(status: number): void {
-    if (status === 0) return
-    this.#handle.close()
-    const code = errnoName(status)
-    throw Object.assign(new Error(code), { code })
   }
 }
 

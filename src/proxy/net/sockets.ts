@@ -2,6 +2,7 @@
 //
 // Decided once at start and said in the log. Nothing else knows that there are two.
 
+import type { Bind } from './bound-handle.ts'
 import type { Sockets } from './connection.ts'
 import { type Internals, loadInternals } from './node-internals.ts'
 import { RawSockets } from './raw-sockets.ts'
@@ -13,14 +14,18 @@ export interface SocketChoice {
   readonly reason: string
 }
 
-/** `auto` prefers handles; `streams` never touches the internals. */
+/**
+ * `auto` prefers handles; `streams` never touches the internals. `bind` says where bound handles come from; this
+ * process binds them itself without it.
+ */
 export function chooseSockets(
   wanted: 'auto' | 'streams',
   load: () => Internals | string = loadInternals,
+  bind?: Bind,
 ): SocketChoice {
-  if (wanted === 'streams') return { sockets: new StreamSockets(), reason: 'configured' }
+  if (wanted === 'streams') return { sockets: new StreamSockets(bind), reason: 'configured' }
   const internals = load()
   return typeof internals === 'string'
-    ? { sockets: new StreamSockets(), reason: internals }
-    : { sockets: new RawSockets(internals), reason: '' }
+    ? { sockets: new StreamSockets(bind), reason: internals }
+    : { sockets: new RawSockets(internals, bind), reason: '' }
 }

@@ -5,6 +5,7 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { parseIp, type SocketAddress } from '../../lib/address.ts'
+import type { Bind } from './bound-handle.ts'
 import {
   type Acceptor,
   type Connection,
@@ -26,6 +27,12 @@ const BACKLOG = 4096
 
 export class StreamSockets implements Sockets {
   readonly kind = 'streams'
+  readonly #bind: Bind | undefined
+
+  /** `bind` says where bound handles come from; this process binds them itself without it. */
+  constructor(bind?: Bind) {
+    this.#bind = bind
+  }
 
   async listen(
     address: SocketAddress,
@@ -45,12 +52,15 @@ export class StreamSockets implements Sockets {
     server.on('drop', () => {
       acceptor.onAcceptFailed('EMFILE')
     })
+    const bound = await this.#bind?.(address)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host: address.ip, port: address.port, backlog: BACKLOG }, () => {
+      const done = (): void => {
         server.off('error', reject)
         resolve()
-      })
+      }
+      if (bound !== undefined) server.listen(bound, BACKLOG, done)
+      else server.listen({ host: address.ip, port: address.port, backlog: BACKLOG }, done)
     })
     server.on('error', (error) => {
       acceptor.onAcceptFailed(codeOf(error))

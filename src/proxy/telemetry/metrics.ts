@@ -4,7 +4,13 @@
 // somebody asks, and at no other time.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, Gauge, Registry } from 'prom-client'
+import {
+  Counter,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 import { addRequestMetrics } from './request-metrics.ts'
@@ -15,6 +21,9 @@ import { addTraceMetrics } from './trace-metrics.ts'
 const PROBE_MILLISECONDS = 50
 
 const LABELS = ['direction', 'service', 'endpoint'] as const
+
+/** All metrics with their values, as data that another process can add to its own. */
+export type Figures = readonly MetricObjectWithValues<MetricValue<string>>[]
 
 /** A figure of every line of the registry, under one name. */
 interface LineMetric {
@@ -95,7 +104,7 @@ export class Metrics {
   }
 
   /** The same for another process, which sums up several: what prom-client's `aggregate` takes. */
-  async json(): Promise<object[]> {
+  async figures(): Promise<Figures> {
     return await this.#registry.getMetricsAsJSON()
   }
 
@@ -160,6 +169,8 @@ export class Metrics {
       name: 'underpass_event_loop_delay_seconds',
       help: `Delay of the event loop since the last time this was read, probed every ${PROBE_MILLISECONDS} ms.`,
       labelNames: ['quantile'],
+      // Over several processes: how late the latest of them is.
+      aggregator: 'max',
       registers: [this.#registry],
       collect() {
         for (const quantile of [0.5, 0.9, 0.99, 1]) {

@@ -111,7 +111,8 @@ t.test('admin: what it does not know, and how it may be asked', async (t) => {
   t.match(await ask(port, 'GET', '/constructor'), { status: 404 })
   t.match(await ask(port, 'POST', '/ready'), { status: 405, headers: { allow: 'GET, HEAD' } })
   t.match(await ask(port, 'GET', '/quit'), { status: 405, headers: { allow: 'POST' } })
-  t.match(await ask(port, 'HEAD', '/mode'), { status: 405, headers: { allow: 'PUT' } })
+  t.match(await ask(port, 'HEAD', '/mode'), { status: 200 })
+  t.match(await ask(port, 'POST', '/mode'), { status: 405, headers: { allow: 'GET, HEAD, PUT' } })
 })
 
 t.test('admin: commands reach the proxy, and nothing else does', async (t) => {

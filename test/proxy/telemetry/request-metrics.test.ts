@@ -110,7 +110,7 @@ t.test('request metrics: those of two processes are summed', async (t) => {
   other.of('outbound', 'shop.default:80', '198.18.0.7:80').forRequests().record(200, 1.5, 1, 1)
   other.of('inbound', 'local', '').forRequests().record(404, 8, 0, 0)
   const both = await Promise.all(
-    [used(), other].map((counters) => open(t, counters, { workload: 'web.shop' }).json()),
+    [used(), other].map((counters) => open(t, counters, { workload: 'web.shop' }).figures()),
   )
   // As it arrives from another process.
   const sent = JSON.parse(JSON.stringify(both)) as object[]

@@ -8,6 +8,7 @@ import type { Outlet } from '../net/outlet.ts'
 import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
 import { TICK, type Ticker } from '../net/ticker.ts'
 import type { Exchange, TunnelEnd } from '../stack/exchange.ts'
+import type { Successor } from './host.ts'
 
 export interface TunnelStart {
   readonly client: Connection
@@ -20,7 +21,7 @@ export interface TunnelStart {
   readonly clientEnded: boolean
 }
 
-export class Tunnel implements RelayOwner {
+export class Tunnel implements RelayOwner, Successor {
   readonly #exchange: Exchange
   readonly #start: TunnelStart
   readonly #relay: Relay
@@ -37,6 +38,8 @@ export class Tunnel implements RelayOwner {
       this.#join()
       return
     }
+    // What it sends meanwhile waits in the kernel.
+    client.readStop()
     client.receiver = {
       ...NO_RECEIVER,
       onDrain: () => {

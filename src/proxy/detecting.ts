@@ -43,7 +43,7 @@ export class Detecting implements Receiver, Holder, Carried {
   #kept: Buffer | undefined
   #isOver = false
   /** There is no endpoint to connect to. */
-  #isFailed = false
+  isFailed = false
   #ticks = 0
 
   constructor(connection: Connection, destination: Destination, host: DetectingHost) {
@@ -111,7 +111,7 @@ export class Detecting implements Receiver, Holder, Carried {
   // The client may still turn out to speak HTTP, and be told what is wrong. One that is waiting for the server is not.
   onFailed(): void {
     this.#session = undefined
-    this.#isFailed = true
+    this.isFailed = true
     this.#host.kept(this)
     this.#timer = this.#host.clock.after(SILENCE, () => {
       if (!this.#isOver) this.#refuse()
@@ -140,7 +140,14 @@ export class Detecting implements Receiver, Holder, Carried {
   }
 
   #speculate(): void {
-    this.#session = this.#host.speculate(this)
+    const session = this.#host.speculate(this)
+    if (this.isFailed) return
+    this.#session = session
+    if (session !== undefined) return
+    // A request may wait for its turn; who waits for the server is told that there is none.
+    this.#timer = this.#host.clock.after(SILENCE, () => {
+      this.#opaque({ bytes: this.#kept, isEnd: false })
+    })
   }
 
   #refuse(): void {
@@ -160,7 +167,7 @@ export class Detecting implements Receiver, Holder, Carried {
     this.#decided()
     // What was read stays where it is only as long as nothing more is read.
     this.connection.readStop()
-    if (this.#isFailed) this.#refuse()
+    if (this.isFailed) this.#refuse()
     else this.#host.opaque(this, this.#session, opening)
   }
 

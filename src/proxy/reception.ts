@@ -63,7 +63,7 @@ export class Reception implements DetectingHost, BalancingHost {
     if (mode === 'l4' || destination.protocol === 'opaque') {
       this.#sessions.start(connection, destination, admitted)
     } else if (destination.protocol === 'http') {
-      this.#startHttp(connection, destination, admitted, undefined)
+      this.#makeHttp(connection, destination, admitted).start(undefined)
     } else {
       const detecting = new Detecting(connection, destination, this)
       this.#admitted.set(detecting, admitted)
@@ -77,13 +77,18 @@ export class Reception implements DetectingHost, BalancingHost {
     this.#downstreamHost.isDraining = true
   }
 
+  /** Lets go of the connections to endpoints: what is idle is closed at once, the rest when it is done. */
+  stop(): void {
+    for (const pool of this.#pools) pool.retire()
+  }
+
   speculate(detecting: Detecting): Session | undefined {
     const { connection, destination } = detecting
     const admitted = this.#admitted.get(detecting)
     // A request may wait for its turn where a connection may not.
     if (admitted === undefined || destination.open >= destination.maxConnections) return undefined
     const session = this.#sessions.start(connection, destination, admitted, detecting)
-    this.#sessions.closed(detecting)
+    if (!detecting.isFailed) this.#sessions.closed(detecting)
     return session
   }
 
@@ -95,16 +100,18 @@ export class Reception implements DetectingHost, BalancingHost {
     const { connection, destination } = detecting
     const admitted = this.#admitted.get(detecting)
     if (admitted === undefined) return
-    this.#startHttp(connection, destination, admitted, bytes)
+    const downstream = this.#makeHttp(connection, destination, admitted)
+    // First, for it counts among the connections that the destination may have.
     session?.abandon()
     this.#sessions.closed(detecting)
+    downstream.start(bytes)
   }
 
   opaque(detecting: Detecting, session: Session | undefined, opening: Opening): void {
     const admitted = this.#admitted.get(detecting)
     if (admitted === undefined) return
     const { connection, destination } = detecting
-    const carrying = session ?? this.#sessions.start(connection, destination, admitted, detecting)
+    const carrying = session ?? this.#sessions.start(connection, destination, admitted)
     this.#sessions.closed(detecting)
     carrying?.settle(opening)
   }
@@ -170,16 +177,15 @@ export class Reception implements DetectingHost, BalancingHost {
     })
   }
 
-  #startHttp(
+  #makeHttp(
     connection: Connection,
     destination: Destination,
     { client, depth }: Admitted,
-    bytes: Buffer | undefined,
-  ): void {
+  ): H1Downstream {
     const host = this.#downstreamHost
     const downstream = new H1Downstream(connection, destination, client?.ip ?? '', depth, host)
     this.#sessions.carry(downstream)
-    downstream.start(bytes)
+    return downstream
   }
 
   #makeDownstreamHost(ticker: Ticker): DownstreamHost {

@@ -296,6 +296,7 @@ export class Sidecar implements AdminSubject {
     for (const listener of this.#listeners) listener.close()
     for (const server of this.#servers) server.close()
     await this.#source?.close()
+    this.#reception.stop()
     this.#sessions.stop()
     await this.#observer?.stop()
     ;(await this.#metrics)?.stop()

@@ -10,7 +10,7 @@ import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { Event } from '../http/h1/event.ts'
 import type { Head } from '../http/h1/head.ts'
 import { Method } from '../http/h1/method.ts'
-import { refusalName, requestStatus } from '../http/h1/refusal.ts'
+import { type Refusal, refusalName, requestStatus } from '../http/h1/refusal.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
 import { Slices } from '../http/h1/slices.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
@@ -19,7 +19,7 @@ import { TICK } from '../net/ticker.ts'
 import type { Carried } from '../stack/carried.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
-import type { DownstreamHost } from './host.ts'
+import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
 import { ResponseOutput } from './response-output.ts'
 import { Tunnel } from './tunnel.ts'
@@ -57,8 +57,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #clientEnded = false
   #ticks = 0
   #lastActive: number
-  #lingering: Lingering | undefined
-  #tunnel: Tunnel | undefined
+  #successor: Successor | undefined
 
   constructor(
     connection: Connection,
@@ -75,8 +74,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#exchange = new Exchange(destination, this, this.#reader.head, source, depth)
     this.#lastActive = host.ticker.now
     this.#held = undefined
-    this.#lingering = undefined
-    this.#tunnel = undefined
+    this.#successor = undefined
     connection.receiver = this
   }
 
@@ -108,8 +106,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     const isWaited = this.#state === BUSY && (this.#requestEnded || this.#held !== undefined)
     // It may be waiting for its answer with its own direction ended.
     if (isWaited) return
-    if (this.#state === READING && this.#held === undefined && this.#reader.idle) this.#farewell()
-    else this.#broken('downstream-reset', 'ended within a request')
+    if (this.#response.isComplete) this.#abandonRequest()
+    else if (this.#state === BUSY) this.#broken('downstream-reset', 'ended within a request')
+    else if (this.#held === undefined && this.#reader.idle) this.#farewell()
+    else this.#refuseRead(this.#reader.close())
   }
 
   onFinished(): void {
@@ -184,25 +184,24 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#held = undefined
     this.#state = GONE
-    this.#tunnel = new Tunnel(this.#exchange, start, this.#host, () => {
+    this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
       this.#host.closed(this)
     })
   }
 
   sweep(now: number): void {
     const { idleTimeout } = this.#exchange.destination
-    this.#lingering?.tick()
-    this.#tunnel?.sweep(now, idleTimeout)
+    this.#successor?.sweep(now, idleTimeout)
     if (this.#state === GONE) return
     const idle = now - this.#lastActive
     this.#ticks = this.#state === READING && !this.#reader.idle ? this.#ticks + 1 : 0
     if (this.#ticks >= HEAD_TICKS) {
       this.#refuse('request-timeout', '', ERRORS['request-timeout'].status)
-    } else if (this.#response.isEnded && idle >= ABANDONED) {
+    } else if (this.#response.isComplete && idle >= ABANDONED) {
       this.#abandonRequest()
     } else if (idleTimeout > 0 && idle >= idleTimeout) {
-      if (this.#state === READING) this.#farewell()
-      else this.#broken('idle-timeout', '')
+      if (this.#state === BUSY) this.#broken('idle-timeout', '')
+      else this.#farewell()
     } else if (idle >= TICK && this.#connection.isGone()) {
       this.#broken('downstream-reset', 'gone')
     } else if (idle >= 2 * TICK) {
@@ -216,8 +215,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   abort(error: ErrorCode): void {
-    this.#tunnel?.abort(error)
-    this.#lingering?.close()
+    this.#successor?.abort(error)
     if (this.#state === GONE) return
     if (this.#state === BUSY) this.#broken(error, '')
     else this.#reset()
@@ -254,7 +252,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       }
     } while (event === Event.head || event === Event.body)
     if (event === Event.refused) {
-      this.#refuse('request-refused', refusalName(reader.refusal), requestStatus(reader.refusal))
+      this.#refuseRead(reader.refusal)
       return
     }
     if (this.#state !== BUSY) return
@@ -292,7 +290,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#body.giveTo(upstream)
     if (this.#requestEnded) upstream.end()
-    if (upstream.flush()) this.#goOn()
+    const isTaken = upstream.flush()
+    // With that the exchange may have ended.
+    if (this.#state !== BUSY) return
+    if (isTaken) this.#goOn()
     else this.#connection.readStop()
   }
 
@@ -326,8 +327,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   #awaitNext(): void {
-    if (this.#host.isDraining && this.#reader.idle) this.#farewell()
-    else if (this.#clientEnded) this.#farewell()
+    if (this.#clientEnded || (this.#host.isDraining && this.#reader.idle)) this.#farewell()
     else this.#goOn()
   }
 
@@ -341,7 +341,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   /** The client is gone, or must go. */
   #broken(error: ErrorCode, details: string): void {
-    if (this.#state !== BUSY) {
+    if (this.#state !== BUSY || this.#response.isOver) {
       this.#reset()
       return
     }
@@ -349,6 +349,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     exchange.upstream?.cancel()
     exchange.details = details
     exchange.lowest?.ended(exchange, error)
+  }
+
+  #refuseRead(refusal: Refusal): void {
+    this.#refuse('request-refused', refusalName(refusal), requestStatus(refusal))
   }
 
   #refuse(error: ErrorCode, reason: string, status: number): void {
@@ -385,7 +389,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     const closed = (): void => {
       this.#host.closed(this)
     }
-    this.#lingering = new Lingering(this.#connection, this.#outlet, this.#clientEnded, closed)
+    this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, closed)
   }
 
   #reset(): void {

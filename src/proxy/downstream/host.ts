@@ -1,6 +1,7 @@
 // What all clients' HTTP connections of a proxy share: the world around one of them.
 
 import type { Clock } from '../../lib/clock.ts'
+import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import type { HeadWriter } from '../http/h1/head-writer.ts'
 import type { Limits } from '../http/h1/limits.ts'
@@ -22,4 +23,11 @@ export interface DownstreamHost {
   answered(exchange: Exchange, error: ErrorCode): void
   /** The connection is closed. */
   closed(carried: Carried): void
+}
+
+/** Who has a client's connection when no more requests are read from it. */
+export interface Successor {
+  /** Once a second. */
+  sweep(now: Millis, idleTimeout: Millis): void
+  abort(error: ErrorCode): void
 }

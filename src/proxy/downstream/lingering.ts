@@ -3,13 +3,16 @@
 // A connection that is closed with unread bytes is reset, and the reset may destroy the answer before the client has
 // read it (RFC 9112 section 9.6). So the sending side is ended first, and the rest waits for the client, not for long.
 
+import type { Millis } from '../../lib/duration.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
 import type { Outlet } from '../net/outlet.ts'
+import { TICK } from '../net/ticker.ts'
+import type { Successor } from './host.ts'
 
 const MOST_BYTES = 1_048_576
 const MOST_TICKS = 3
 
-export class Lingering implements Receiver {
+export class Lingering implements Receiver, Successor {
   readonly #connection: Connection
   readonly #outlet: Outlet
   readonly #closed: () => void
@@ -29,23 +32,30 @@ export class Lingering implements Receiver {
     if (outlet.isEmpty) connection.end()
   }
 
-  /** Once a second. */
-  tick(): void {
+  sweep(_: Millis, idleTimeout: Millis): void {
     this.#ticks += 1
-    if (this.#ticks >= MOST_TICKS) this.close()
+    if (!this.#outlet.isEmpty) {
+      // The client may take its time for the answer, as long as some of it goes.
+      if (idleTimeout > 0 && this.#ticks * TICK >= idleTimeout) this.abort()
+    } else if (this.#ticks >= MOST_TICKS) {
+      // Not a reset, which would take with it what the kernel has not sent yet.
+      this.#connection.close()
+      this.#closed()
+    }
   }
 
-  close(): void {
+  abort(): void {
     this.#connection.reset()
     this.#closed()
   }
 
   onData(_: Connection, chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes > MOST_BYTES) this.close()
+    if (this.#bytes > MOST_BYTES) this.abort()
   }
 
   onDrain(): void {
+    this.#ticks = 0
     if (this.#outlet.drained()) this.#connection.end()
   }
 
@@ -60,7 +70,7 @@ export class Lingering implements Receiver {
   }
 
   onError(): void {
-    this.close()
+    this.abort()
   }
 
   #look(): void {

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../lib/errors.ts'
 import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
 import { Framing, type Head } from '../http/h1/head.ts'
 import { CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
+import { Method } from '../http/h1/method.ts'
 import { Staging } from '../http/h1/staging.ts'
 import type { Outlet } from '../net/outlet.ts'
 import type { Exchange } from '../stack/exchange.ts'
@@ -39,6 +40,11 @@ export class ResponseOutput {
     this.#staging = new Staging(host.writer)
   }
 
+  /** All of the response left before all of the request came. What is on its way lies in upstream's buffer. */
+  get isComplete(): boolean {
+    return this.isEnded && !this.isOver && this.#outlet.isEmpty
+  }
+
   /** For the next request. */
   begin(): void {
     this.headSent = false
@@ -63,11 +69,16 @@ export class ResponseOutput {
     const isTunnel = response.framing === Framing.tunnel
     const isCoded = response.framing === Framing.chunked
     const isDecoded = isCoded && exchange.plainBody
+    // RFC 9112 section 6.1: HTTP/1.0 is never told of codings, in an answer without a body neither.
+    const coded = exchange.plainBody ? CODED : 0
     // Where the client cannot see the end of the body otherwise, it is the end of the connection.
     const needsClose = response.framing === Framing.close || isDecoded
-    if (!isTunnel && (needsClose || isDraining || !isSettled || !request.persistent)) this.close()
+    // What a client sends behind a CONNECT it does not mean as requests, and may not have waited to be refused.
+    const isDenied = request.method === Method.connect
+    const ends = needsClose || isDenied || isDraining || !isSettled || !request.persistent
+    if (!isTunnel && ends) this.close()
     const hop = response.status === 101 ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
-    writer.response(response, isDecoded ? hop | CODED : hop)
+    writer.response(response, hop | coded)
     if (exchange.responseLines !== undefined) writer.addLines(exchange.responseLines)
     if (response.status === 101) writer.addLines(UPGRADE_LINE)
     else if (this.isLast) writer.addLines(CLOSE_LINE)
@@ -94,9 +105,10 @@ export class ResponseOutput {
   flush(): boolean {
     // All of a response in a buffer of our own: its source need not wait for the client.
     const isFree = this.isEnded && this.#staging.isWhole
-    const isTaken = this.#staging.flush(this.#outlet)
+    this.#staging.flush(this.#outlet)
     this.headSent ||= this.#hasHead
-    return isTaken || isFree
+    // With nothing staged an interim response may still be on its way.
+    return this.#outlet.isEmpty || isFree
   }
 
   discard(): void {

@@ -9,6 +9,7 @@ import type { Outlet } from '../net/outlet.ts'
 import { Relay, type RelayEnd, type RelayOwner } from '../net/relay.ts'
 import { TICK, type Ticker } from '../net/ticker.ts'
 import type { Exchange, TunnelEnd } from '../stack/exchange.ts'
+import type { Successor } from './host.ts'
 
 export interface TunnelStart {
   readonly client: Connection
@@ -26,7 +27,7 @@ export interface TunnelWorld {
   readonly ticker: Ticker
 }
 
-export class Tunnel implements RelayOwner {
+export class Tunnel implements RelayOwner, Successor {
   readonly #exchange: Exchange
   readonly #start: TunnelStart
   readonly #relay: Relay
@@ -45,6 +46,8 @@ export class Tunnel implements RelayOwner {
       this.#join()
       return
     }
+    // What it sends meanwhile waits in the kernel.
+    client.readStop()
     client.receiver = {
       ...NO_RECEIVER,
       onDrain: () => {

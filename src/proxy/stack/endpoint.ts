@@ -33,6 +33,7 @@ export class Endpoint {
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
   avoidUntil: Millis = NEVER
+  #failedAt: Millis = NEVER
   /** A moving average of its latency and when it was last moved, for balancing; NaN before the first answer. */
   latency: Millis = NaN
   latencyAt: Millis = NaN
@@ -52,7 +53,10 @@ export class Endpoint {
     this.avoidUntil = NEVER
   }
 
-  connectFailed(now: number): void {
+  /** `begunAt` is when the attempt began: those that were under way at the same time failed for the same reason. */
+  connectFailed(now: Millis, begunAt: Millis = now): void {
+    if (begunAt < this.#failedAt) return
+    this.#failedAt = now
     this.avoidUntil = now + Math.min(AVOID_BASE * 2 ** this.failures, AVOID_MAX)
     this.failures += 1
   }

@@ -49,7 +49,7 @@ export class Balancing implements Stage {
       return
     }
     const pool = this.#poolOf(endpoint)
-    if (this.#mustWait(pool)) {
+    if (this.#mustWait(pool, exchange)) {
       this.#wait(exchange)
       return
     }
@@ -105,9 +105,9 @@ export class Balancing implements Stage {
   }
 
   /** True if the service's connections are all in use; an idle one of another endpoint makes room. */
-  #mustWait(pool: H1Pool): boolean {
+  #mustWait(pool: H1Pool, exchange: Exchange): boolean {
     const destination = this.#destination
-    if (pool.hasIdle || destination.open < destination.maxConnections) return false
+    if (destination.open < destination.maxConnections || pool.hasIdleFor(exchange)) return false
     return !destination.picker.endpoints.some(
       ({ requests }) => requests instanceof H1Pool && requests.evict(),
     )
@@ -138,7 +138,7 @@ export class Balancing implements Stage {
     // What this machine lacks (ports, descriptors) it lacks for every endpoint.
     if (error === 'connection-limit') return false
     if (ERRORS[error].retriable) {
-      endpoint.connectFailed(this.#host.clock.now())
+      endpoint.connectFailed(this.#host.clock.now(), exchange.sentAt)
       exchange.tried.push(endpoint)
       return true
     }
@@ -152,10 +152,20 @@ export class Balancing implements Stage {
   }
 }
 
-/** A connection to the destination is free or gone: whoever has waited longest goes on. */
+/** A connection to the destination is free or gone: those that have waited longest go on, as far as there is room. */
 export function resumePending(destination: Destination, now: number): void {
-  const next = destination.pending.shift()
-  if (next === undefined) return
-  next.now = now
-  next.lowest?.open(next)
+  const { pending } = destination
+  while (pending.length > 0 && hasRoom(destination)) {
+    const next = pending.shift()
+    if (next === undefined) return
+    next.now = now
+    next.lowest?.open(next)
+  }
+}
+
+function hasRoom({ open, maxConnections, picker }: Destination): boolean {
+  return (
+    open < maxConnections ||
+    picker.endpoints.some(({ requests }) => requests instanceof H1Pool && requests.hasIdle)
+  )
 }

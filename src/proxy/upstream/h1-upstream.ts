@@ -153,7 +153,8 @@ export class H1Upstream implements Receiver, Upstream {
       this.close()
       return
     }
-    this.#read(exchange, chunk)
+    if (this.#responseEnded) this.#unsolicited()
+    else this.#read(exchange, chunk)
     this.#isTimely = false
   }
 
@@ -186,7 +187,7 @@ export class H1Upstream implements Receiver, Upstream {
     const exchange = this.#exchange
     if (!this.#outlet.drained() || exchange === undefined) return
     if (this.#responseEnded) this.#finish()
-    if (this.#exchange === exchange) exchange.downstream.resume()
+    else exchange.downstream.resume()
   }
 
   onFinished(): void {
@@ -269,6 +270,13 @@ export class H1Upstream implements Receiver, Upstream {
     this.#connection.readStop()
   }
 
+  /** More than the response came, while the rest of the request is still on its way. */
+  #unsolicited(): void {
+    this.#isClosing = true
+    this.#host.refused(refusalName(Refusal.responseUnsolicited))
+    this.#finish()
+  }
+
   #head(exchange: Exchange, head: Head): void {
     exchange.now = this.#host.clock.now()
     this.#isTimely = true
@@ -283,6 +291,12 @@ export class H1Upstream implements Receiver, Upstream {
   /** The connection is not HTTP any more. What came behind the head belongs to the tunnel. */
   #tunnel(exchange: Exchange, chunk: Buffer, at: number): void {
     const connection = this.#connection
+    // Granted before all of the request was there (RFC 9110 section 7.8): bytes of both would mix.
+    if (!this.#requestEnded || !this.#outlet.isEmpty) {
+      this.#host.refused(refusalName(Refusal.switchUnasked))
+      this.#fail(exchange, 'response-refused', refusalName(Refusal.switchUnasked))
+      return
+    }
     connection.readStop()
     this.#detach()
     connection.receiver = NO_RECEIVER

@@ -28,6 +28,9 @@ const IDLE_TIMEOUT: Millis = 60_000
 /** A request that cannot be sent again trusts a connection that was idle for no longer than this. */
 const TRUSTED_IDLE: Millis = 1000
 
+/** By so much the age at which the server was seen to close is raised each second. */
+const FORGETTING = 1.02
+
 /** What the pools of a proxy share. */
 export interface PoolHost {
   readonly clock: Clock
@@ -87,6 +90,11 @@ export class H1Pool implements Pool, UpstreamHost {
 
   get hasIdle(): boolean {
     return this.#idle.length > 0
+  }
+
+  /** An idle connection that this request may be given. */
+  hasIdleFor(exchange: Exchange): boolean {
+    return this.#trusted(exchange) !== undefined
   }
 
   open(exchange: Exchange): void {
@@ -169,6 +177,8 @@ export class H1Pool implements Pool, UpstreamHost {
       oldest.close()
     }
     for (const connection of this.#idle) connection.rest()
+    // A server that was restarted closes connections of any age; that is forgotten in a few minutes.
+    this.#closedAfter *= FORGETTING
     return this.#isRetired && this.size === 0
   }
 
@@ -196,15 +206,19 @@ export class H1Pool implements Pool, UpstreamHost {
   }
 
   #take(exchange: Exchange): H1Upstream | undefined {
+    const last = this.#trusted(exchange)
+    if (last !== undefined) this.#idle.pop()
+    return last
+  }
+
+  #trusted(exchange: Exchange): H1Upstream | undefined {
     if (exchange.needsNew) return undefined
     const last = this.#idle[this.#idle.length - 1]
     if (last === undefined) return undefined
     const trusted = isSafe(exchange.request.method)
       ? this.#patience(last)
       : Math.min(TRUSTED_IDLE, this.#patience(last) / 2, this.#closedAfter / 2)
-    if (exchange.now - last.idleSince > trusted) return undefined
-    this.#idle.pop()
-    return last
+    return exchange.now - last.idleSince > trusted ? undefined : last
   }
 
   /** How long a connection may be idle. A second before the server's own time is over, or at half of it. */

@@ -254,7 +254,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
       this.#fail(reason, { errno: code })
       return
     }
-    endpoint.connectFailed(this.#host.clock.now())
+    endpoint.connectFailed(this.#host.clock.now(), this.now)
     this.attempt()
   }
 

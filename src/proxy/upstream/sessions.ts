@@ -14,6 +14,7 @@ import type { Carried } from '../stack/carried.ts'
 import type { CounterRegistry, Direction } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
+import { resumePending } from './balancing.ts'
 import { pathOf } from './path.ts'
 import { type Holder, Session, type SessionHost } from './session.ts'
 
@@ -206,6 +207,8 @@ export class Sessions implements SessionHost {
     if (error !== undefined) this.#counters.countError(session.destination.direction, error.code)
     this.#logEnd(session, error)
     this.closed(session)
+    const { destination } = session
+    if (destination.pending.length > 0) resumePending(destination, this.clock.now())
   }
 
   /** Resolves when no connection is open; after `grace` milliseconds those that are left are reset. */

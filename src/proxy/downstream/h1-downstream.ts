@@ -160,7 +160,9 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   resume(): void {
-    this.#goOn()
+    if (this.#state !== GONE && this.#held === undefined && !this.#clientEnded) {
+      this.#connection.readStart()
+    }
   }
 
   over(): void {
@@ -293,14 +295,8 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     const isTaken = upstream.flush()
     // With that the exchange may have ended.
     if (this.#state !== BUSY) return
-    if (isTaken) this.#goOn()
+    if (isTaken) this.resume()
     else this.#connection.readStop()
-  }
-
-  #goOn(): void {
-    if (this.#state !== GONE && this.#held === undefined && !this.#clientEnded) {
-      this.#connection.readStart()
-    }
   }
 
   #hold(chunk: Buffer, at: number): void {
@@ -328,7 +324,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   #awaitNext(): void {
     if (this.#clientEnded || (this.#host.isDraining && this.#reader.idle)) this.#farewell()
-    else this.#goOn()
+    else this.resume()
   }
 
   /** The answer is complete, and the rest of the request does not come. */

@@ -89,7 +89,7 @@ export class L7 {
       return new Endpoint(address, 1, this.counters.of('outbound', LABEL, key))
     })
     // A seed with which the first endpoint is the first one chosen.
-    return makePicker({ algorithm: 'roundRobin', sourceIp: false }, endpoints, () => 0)
+    return makePicker({ algorithm: 'roundRobin', affinity: { kind: 'none' } }, endpoints, () => 0)
   }
 
   async #listen(): Promise<void> {

@@ -11,7 +11,7 @@ import { systemRandom } from '../../../src/lib/random.ts'
 import { makeAffinity } from '../../../src/proxy/balance/affinity.ts'
 import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import type { Picker } from '../../../src/proxy/stack/destination.ts'
-import type { Exchange } from '../../../src/proxy/stack/exchange.ts'
+import { type Exchange, NO_AFFINITY } from '../../../src/proxy/stack/exchange.ts'
 import { endpointsOf, exchangeOf } from './fixture.ts'
 
 setFlagsFromString('--expose-gc')
@@ -97,7 +97,7 @@ for (const wanted of AFFINITIES) {
     const exchange = exchangeOf(['X-User: ann', 'Accept: */*', 'Cookie: a=1; sid=abcdef; b=2'])
     const bytes = bytesOf(() => {
       for (let turn = 0; turn < PICKS; turn += 1) {
-        exchange.begin(1000.5 + turn / 16)
+        exchange.affinity = NO_AFFINITY
         affinity.read(exchange)
       }
     })

@@ -132,23 +132,8 @@ export class Reception implements DetectingHost, BalancingHost {
     this.#sessions.disconnected(path)
   }
 
-  connectFailed(
-    exchange: Exchange | undefined,
-    endpoint: Endpoint,
-    reason: ErrorCode,
-    errno: string,
-  ): void {
-    endpoint.counters.countConnectFailure(reason)
-    this.#log.warn({
-      event: 'connect-failed',
-      direction: endpoint.counters.direction,
-      service: endpoint.counters.service,
-      endpoint: endpoint.key,
-      error: reason,
-      errno,
-      attempt: exchange?.attempt ?? 0,
-      message: `${reason}: ${endpoint.key} (${errno})`,
-    })
+  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
+    this.#sessions.connectFailed(attempt, endpoint, reason, errno)
   }
 
   isOwnPort(address: SocketAddress): boolean {

@@ -10,9 +10,9 @@ import type { Random } from '../../lib/random.ts'
 import type { Choice, Picker } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import { Chance } from './chance.ts'
+import { firstFrom } from './circle.ts'
 import { clientKeyOrAny } from './client-key.ts'
 import { hashText, mix } from './hash.ts'
-import { isUsable, isWell, Level, levelOf } from './usable.ts'
 
 /**
  * Entries, a prime number. Maglev wants a hundred for each endpoint. The small table is built in a fraction of a
@@ -40,17 +40,7 @@ export class Maglev implements Picker {
   pick(choice: Choice): Endpoint | undefined {
     const key = clientKeyOrAny(choice, this.#bySource, this.#chance)
     const table = this.#table
-    let at = (mix(key) >>> 1) % table.length
-    const first = this.endpoints[table[at] ?? 0]
-    if (first === undefined || isWell(first, choice)) return first
-    const level = levelOf(this.endpoints, choice)
-    if (level === Level.nobody) return undefined
-    for (let turn = 0; turn < table.length; turn += 1) {
-      const endpoint = this.endpoints[table[at] ?? 0]
-      if (endpoint !== undefined && isUsable(endpoint, choice, level)) return endpoint
-      at = at + 1 < table.length ? at + 1 : 0
-    }
-    return undefined
+    return firstFrom(this.endpoints, table, (mix(key) >>> 1) % table.length, choice)
   }
 
   answered(): void {

@@ -12,9 +12,9 @@ import type { Random } from '../../lib/random.ts'
 import type { Choice, Picker } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import { Chance } from './chance.ts'
+import { firstFrom } from './circle.ts'
 import { clientKeyOrAny } from './client-key.ts'
 import { hashText, mix } from './hash.ts'
-import { isUsable, isWell, Level, levelOf } from './usable.ts'
 
 /** By unit of weight. Shares are even within about 1 / sqrt(256), 6 %. */
 const POINTS = 256
@@ -39,18 +39,8 @@ export class RingHash implements Picker {
 
   pick(choice: Choice): Endpoint | undefined {
     const key = clientKeyOrAny(choice, this.#bySource, this.#chance)
-    const { owners } = this.#ring
-    let at = find(this.#ring, mix(key) >>> 1)
-    const first = this.endpoints[owners[at] ?? 0]
-    if (first === undefined || isWell(first, choice)) return first
-    const level = levelOf(this.endpoints, choice)
-    if (level === Level.nobody) return undefined
-    for (let turn = 0; turn < owners.length; turn += 1) {
-      const endpoint = this.endpoints[owners[at] ?? 0]
-      if (endpoint !== undefined && isUsable(endpoint, choice, level)) return endpoint
-      at = at + 1 < owners.length ? at + 1 : 0
-    }
-    return undefined
+    const start = find(this.#ring, mix(key) >>> 1)
+    return firstFrom(this.endpoints, this.#ring.owners, start, choice)
   }
 
   answered(): void {

@@ -39,12 +39,7 @@ export interface PoolHost {
   /** `path` (see `pathOf`) of a connection of ours that begins, or has ended; the depth of who caused it. */
   connecting(depth: number, path: string): void
   disconnected(path: string): void
-  connectFailed(
-    exchange: Exchange | undefined,
-    endpoint: Endpoint,
-    reason: ErrorCode,
-    errno: string,
-  ): void
+  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void
   /** A response of the endpoint was refused, for the reason of that name. */
   refused(endpoint: Endpoint, reason: string): void
   /** A connection to the destination is free or gone. */
@@ -196,7 +191,7 @@ export class H1Pool implements Pool, UpstreamHost {
     dial.destination.open -= 1
     const reason = connectError(errno)
     const first = this.#waiting[0]
-    this.#host.connectFailed(first, this.endpoint, reason, errno)
+    this.#host.connectFailed(first?.attempt ?? 0, this.endpoint, reason, errno)
     if (first !== undefined && this.#waiting.length > this.#dials.size) {
       this.#waiting.shift()
       first.details = this.endpoint.key

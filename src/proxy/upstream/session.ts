@@ -37,7 +37,7 @@ export interface SessionHost {
   /** `upstream` is the path (see `pathOf`) of a connection to an endpoint that begins, or has ended. */
   connecting(depth: number, upstream: string): void
   disconnected(upstream: string): void
-  connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void
+  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void
   ended(session: Session, error: MeshError | undefined): void
 }
 
@@ -248,7 +248,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
     this.endpoint = undefined
     this.tried.push(endpoint)
     this.#lastFailure = reason
-    this.#host.connectFailed(this, endpoint, reason, code)
+    this.#host.connectFailed(this.tried.length, endpoint, reason, code)
     // What this machine lacks (ports, descriptors) it lacks for every endpoint.
     if (reason === 'connection-limit') {
       this.#fail(reason, { errno: code })

@@ -187,16 +187,17 @@ export class Sessions implements SessionHost {
     this.#depths.delete(upstream)
   }
 
-  connectFailed(session: Session, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
+  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void {
+    const { direction, service } = endpoint.counters
     endpoint.counters.countConnectFailure(reason)
     this.#log.warn({
       event: 'connect-failed',
-      direction: session.destination.direction,
-      service: session.destination.service,
+      direction,
+      service,
       endpoint: endpoint.key,
       error: reason,
       errno,
-      attempt: session.tried.length,
+      attempt,
       message: `${reason}: ${endpoint.key} (${errno})`,
     })
   }

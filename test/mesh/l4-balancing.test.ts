@@ -12,7 +12,7 @@ const IP = '198.19.0.10'
 const IP6 = 'fd00:1::10'
 
 t.test('l4: balancing', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [client, one, two, three, outside] = await Promise.all([
     mesh.meshed('client'),
     mesh.meshed('one'),

@@ -14,7 +14,7 @@ const HTTP =
   "require('node:http').createServer((_, answer) => answer.end('two')).listen(8081, '::', () => console.log('up'))"
 
 t.test('l4: an endpoint without its application', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [client, one, two] = await Promise.all([
     mesh.meshed('client'),
     mesh.meshed('one'),

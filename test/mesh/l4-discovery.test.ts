@@ -13,7 +13,7 @@ const skip = insideWorld() ? false : 'needs a world: npm test -- mesh/l4-discove
 const IP = '198.19.0.10'
 
 t.test('l4: discovery', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   // An address that is no Service's is outside the mesh, where nobody answers for it.
   const config = { outbound: { timeouts: { connect: '500ms' } } }
   const [client, one, two] = await Promise.all([

@@ -14,7 +14,7 @@ const FAILURES = 'underpass_tcp_connect_failures_total'
 const ERRORS = 'underpass_tcp_connection_errors_total'
 
 t.test('l4: failover', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [client, one, two] = await Promise.all([
     mesh.meshed('client'),
     mesh.plain('one'),

@@ -15,7 +15,7 @@ const IP = '198.19.0.10'
 const IP6 = 'fd00:1::10'
 
 t.test('l4: loops', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [shop, other, lost] = await Promise.all([
     mesh.meshed('shop'),
     mesh.meshed('other'),

@@ -16,7 +16,7 @@ const IP = '198.19.0.10'
 const UNDERPASS = ['node', 'build/src/cli/main.js']
 
 t.test('l4: operations', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [client, server] = await Promise.all([mesh.meshed('client'), mesh.meshed('server')])
   const endpoints = [{ ip: server.ip }]
   await mesh.publish(

@@ -25,7 +25,7 @@ const TARGETS: Readonly<Record<string, number>> = { web: 8080, mail: 2525, tls: 
 const MEGABYTE = 1_048_576
 
 t.test('l4: programs', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const [client, server] = await Promise.all([mesh.meshed('client'), mesh.meshed('server')])
   const address = (name: string): string => `198.19.0.${Object.keys(SERVICES).indexOf(name) + 10}`
   const endpoints = [{ ip: server.ip }]

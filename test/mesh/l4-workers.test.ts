@@ -16,7 +16,7 @@ const IP6 = 'fd00:1::10'
 const OPENED = 'underpass_tcp_connections_opened_total'
 
 t.test('l4: workers', { skip }, async (t) => {
-  const mesh = await Mesh.open(t)
+  const mesh = await Mesh.open(t, { mode: 'l4' })
   const config = { workers: 2, log: { level: 'debug' } }
   const [client, one, two, lost] = await Promise.all([
     mesh.meshed('client', { config }),

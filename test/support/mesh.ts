@@ -143,15 +143,17 @@ export class Mesh {
   readonly network: Network
   readonly folder: string
   readonly #sidecars: Sidecar[] = []
+  readonly #usual: Fields
   #configs = 0
 
-  private constructor(network: Network, folder: string) {
+  private constructor(network: Network, folder: string, usual: Fields) {
     this.network = network
+    this.#usual = usual
     this.folder = folder
   }
 
-  /** A network without pods and the folder with no more than a comment in it. */
-  static async open(t: Test): Promise<Mesh> {
+  /** A network without pods and the folder with no more than a comment in it. `usual` is for every sidecar. */
+  static async open(t: Test, usual: Fields = {}): Promise<Mesh> {
     const network = await Network.open()
     const folder = mkdtempSync(join(tmpdir(), 'underpass-mesh-'))
     t.teardown(async () => {
@@ -161,7 +163,7 @@ export class Mesh {
     chmodSync(folder, 0o755)
     mkdirSync(join(folder, 'manifests'))
     writeFileSync(join(folder, 'manifests', 'nothing.yaml'), '# nothing yet\n')
-    return new Mesh(network, folder)
+    return new Mesh(network, folder, usual)
   }
 
   /** A pod without a sidecar. */
@@ -201,7 +203,8 @@ export class Mesh {
   /** Writes a configuration: the usual one with `changes` over it. */
   config(changes: Fields): string {
     const path = join(this.folder, `proxy-${++this.#configs}.yaml`)
-    const whole: Record<string, unknown> = { ...CONFIG, discovery: { files: './manifests' } }
+    const discovery = { files: './manifests' }
+    const whole: Record<string, unknown> = { ...CONFIG, discovery, ...this.#usual }
     for (const [key, value] of Object.entries(changes)) {
       const usual = whole[key]
       const both = isMap(usual) && isMap(value)

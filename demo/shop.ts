@@ -9,6 +9,7 @@ import { Conversation } from './conversation.ts'
 import { type ServiceManifest, writeManifest } from './manifests.ts'
 import { type Child, run } from './pods/child.ts'
 import { APP_UID, Network, type Pod, PROXY_UID } from './pods/network.ts'
+import type { Reached } from './shop/service.ts'
 import { Sidecar } from './sidecar.ts'
 
 const FOLDER = '/run/shop'
@@ -20,6 +21,10 @@ export const ADDRESSES = {
   ratings: 'fd00:1::2',
   mail: '198.18.100.3',
 } as const
+
+/** Asks the application of the pod for its count. The sidecar's user is not redirected. */
+const COUNT =
+  'exec 3<>/dev/tcp/127.0.0.1/9080; printf "GET /count HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
 
 /** Tells of one step of the start: what it is, and what it came to. */
 export type Say = (step: string, detail: string) => void
@@ -91,6 +96,12 @@ export class Shop {
     ])
     if (done.code !== 0) throw new Error(`the client failed: ${done.stderr.trim()}`)
     return JSON.parse(done.stdout)
+  }
+
+  /** What has reached the application of a pod, as that says itself: asked inside the pod, past the mesh. */
+  async reached(name: string): Promise<Reached> {
+    const { stdout } = await this.pod(name).exec(PROXY_UID, ['bash', '-c', COUNT])
+    return JSON.parse(stdout.slice(stdout.indexOf('\r\n\r\n'))) as Reached
   }
 
   /** Starts the client in a pod for a longer conversation. */

@@ -8,7 +8,7 @@ import { HELP, type Options, parseOptions } from './options.ts'
 import { isColoured, paintFor } from './paint.ts'
 import { insideWorld, runInWorld, settleWorld, whyNoWorld } from './pods/world.ts'
 import { Shop } from './shop.ts'
-import { edited, killed, restarted, restored, struck } from './steps-change.ts'
+import { edited, killed, restarted, restartedAgain, restored, struck } from './steps-change.ts'
 import { busy, toggled } from './steps-mode.ts'
 import { counted, refused, upgraded } from './steps-requests.ts'
 import { balanced, captured, egress, ipv6, peer, selfCalls, serverFirst } from './steps-traffic.ts'
@@ -19,7 +19,7 @@ const USAGE = 2
 const INTERRUPTED = 130
 const TRAFFIC = [captured, peer, balanced, selfCalls, ipv6, serverFirst, egress]
 const REQUESTS = [busy, toggled, counted, refused, upgraded]
-const CHANGE = [killed, restarted, struck, restarted, edited, restored]
+const CHANGE = [killed, restarted, struck, restartedAgain, edited, restored]
 
 process.exitCode = await main(process.argv.slice(2))
 

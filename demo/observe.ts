@@ -72,7 +72,11 @@ export async function inMode<Value>(
   task: () => Promise<Value>,
 ): Promise<Value> {
   const set = async (to: Mode): Promise<void> => {
-    await Promise.all(pods.map(async (name) => await shop.sidecar(name).setMode(to)))
+    await Promise.all(
+      pods.map(async (name) => {
+        await shop.sidecar(name).setMode(to)
+      }),
+    )
   }
   try {
     await set(mode)

@@ -117,6 +117,7 @@ export class Shop {
 
   /** Starts application and sidecar of a killed instance again. */
   async restart(name: string): Promise<void> {
+    if (found(this.#apps, name).exit === undefined) throw new Error(`${name} was not killed`)
     await Promise.all([this.#startApp(name), this.sidecar(name).start()])
   }
 

@@ -85,6 +85,9 @@ export const restarted: Step = {
   },
 }
 
+/** After the other way to die. */
+export const restartedAgain: Step = { ...restarted, name: 'and again started' }
+
 export const edited: Step = {
   name: 'a manifest is edited',
   async run(shop) {

@@ -112,7 +112,7 @@ export class Shop {
 
   /** The instance dies as a pod dies: application and sidecar at once, and its endpoint stays listed. */
   async kill(name: string): Promise<void> {
-    await Promise.all([found(this.#apps, name).stop('SIGKILL'), this.sidecar(name).kill()])
+    await Promise.all([this.sidecar(name).kill(), found(this.#apps, name).stop('SIGKILL')])
   }
 
   /** Starts application and sidecar of a killed instance again. */

@@ -1,8 +1,7 @@
-// The parts of a TrafficPolicy that speak of requests: retries, request timeouts, stickiness by cookie or header,
-// outlier detection.
+// The parts of a TrafficPolicy that are yet to come: retries, request timeouts, outlier detection.
 //
-// Their shape is checked as if they worked, so that one run shows every mistake, and then they are refused: this
-// version carries connections and knows no requests.
+// Their shape is checked as if they worked, so that one run shows every mistake, and then they are refused: a policy
+// that is silently not in force is worse than none.
 
 import { readDuration } from '../lib/duration.ts'
 import type { Problems } from '../lib/problems.ts'
@@ -14,10 +13,9 @@ import {
   readInteger,
   readList,
   readNumber,
-  readString,
 } from '../lib/shape.ts'
 
-export const NEEDS_L7 = 'needs L7, which this version does not have'
+export const NOT_YET = 'is not in this version'
 
 const RETRY_CAUSES = [
   'connect-failure',
@@ -27,33 +25,13 @@ const RETRY_CAUSES = [
   'gateway-error',
   '5xx',
 ]
-/** RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const METHOD = /^[A-Z][A-Z-]{0,31}$/
 const MAX_COUNT = 1_000_000
 
 export function checkRequestTimeouts(fields: Fields, path: string, problems: Problems): void {
   for (const key of ['request', 'perTry'].filter((timeout) => fields.has(timeout))) {
     readDuration(fields.get(key), join(path, key), problems, 1)
-    problems.add(join(path, key), NEEDS_L7)
-  }
-}
-
-/** `cookie` and `header` of a sessionAffinity. */
-export function checkStickiness(fields: Fields, path: string, problems: Problems): void {
-  const cookie = fields.get('cookie')
-  if (cookie !== undefined) {
-    const cookiePath = join(path, 'cookie')
-    const { name, ttl } = Object.fromEntries(
-      readFields(cookie, cookiePath, ['name', 'ttl'], problems),
-    )
-    readToken(name, join(cookiePath, 'name'), problems)
-    readDuration(ttl, join(cookiePath, 'ttl'), problems, 0, { orZero: true })
-    problems.add(cookiePath, NEEDS_L7)
-  }
-  if (fields.has('header')) {
-    readToken(fields.get('header'), join(path, 'header'), problems)
-    problems.add(join(path, 'header'), NEEDS_L7)
+    problems.add(join(path, key), NOT_YET)
   }
 }
 
@@ -73,7 +51,7 @@ export function checkRetries(value: unknown, path: string, problems: Problems): 
   }
   checkBudget(fields.get('budget'), join(path, 'budget'), problems)
   checkBackoff(fields.get('backoff'), join(path, 'backoff'), problems)
-  problems.add(path, NEEDS_L7)
+  problems.add(path, NOT_YET)
 }
 
 export function checkOutlier(value: unknown, path: string, problems: Problems): void {
@@ -93,7 +71,7 @@ export function checkOutlier(value: unknown, path: string, problems: Problems): 
   number('slowerThanPeers', 1, MAX_COUNT)
   number('maxEjectedPercent', 0, 100)
   checkBackoff(fields.get('ejection'), join(path, 'ejection'), problems)
-  problems.add(path, NEEDS_L7)
+  problems.add(path, NOT_YET)
 }
 
 /** One of the words, or an HTTP status that is a failure. */
@@ -119,12 +97,5 @@ function checkBackoff(value: unknown, path: string, problems: Problems): void {
   const max = readDuration(fields.get('max'), join(path, 'max'), problems, base)
   if (max < base) {
     problems.add(join(path, 'max'), 'must not be less than base', fields.get('max'))
-  }
-}
-
-function readToken(value: unknown, path: string, problems: Problems): void {
-  const text = readString(value, path, problems)
-  if (text !== '' && !TOKEN.test(text)) {
-    problems.add(path, 'must be a token, without spaces and separators', value)
   }
 }

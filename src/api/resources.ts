@@ -58,13 +58,28 @@ export interface EndpointSlice extends Resource {
   readonly weight: number
 }
 
-export const ALGORITHMS = ['roundRobin', 'leastRequest', 'random'] as const
+export const ALGORITHMS = [
+  'roundRobin',
+  'leastRequest',
+  'peakEwma',
+  'random',
+  'ringHash',
+  'maglev',
+] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
+
+/** What clients are known by that stay with one endpoint, as long as it is there. */
+export type SessionAffinity =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'sourceIp' }
+  /** By a header's value; its name in lower case. */
+  | { readonly kind: 'header'; readonly name: string }
+  /** By a cookie that the proxy gives them; a `ttl` of 0 means until the client ends. */
+  | { readonly kind: 'cookie'; readonly name: string; readonly ttl: Millis }
 
 export interface LoadBalancer {
   readonly algorithm: Algorithm
-  /** True: connections of one client address go to one endpoint, as long as it is there. */
-  readonly sourceIp: boolean
+  readonly affinity: SessionAffinity
 }
 
 export interface Timeouts {
@@ -80,11 +95,15 @@ export interface TrafficPolicy extends Resource {
   readonly service: string
   /** The port it is for, by name; undefined for all ports. */
   readonly section: string | undefined
+  /** Connections balanced, or requests; undefined where the proxy's own mode holds. */
+  readonly mode: 'l4' | 'l7' | undefined
   /** What a connection to an endpoint's own address means: that endpoint alone, or the whole Service. */
   readonly directToEndpoint: 'endpoint' | 'balance'
   readonly loadBalancer: LoadBalancer
   readonly timeouts: Timeouts
   readonly maxConnections: number | undefined
+  /** Requests that wait for a connection at most. */
+  readonly maxPendingRequests: number | undefined
 }
 
 /** `v1/ServiceAccount`: read so that manifests may carry it; nothing uses it at L4. */
@@ -110,5 +129,9 @@ export const NO_RESOURCES: Resources = {
 }
 
 /** What holds for a port that no TrafficPolicy speaks of. */
-export const DEFAULT_LOAD_BALANCER: LoadBalancer = { algorithm: 'leastRequest', sourceIp: false }
+export const DEFAULT_LOAD_BALANCER: LoadBalancer = {
+  algorithm: 'leastRequest',
+  affinity: { kind: 'none' },
+}
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 1000, idle: 3_600_000 }
+export const DEFAULT_MAX_PENDING_REQUESTS = 1024

@@ -1,7 +1,7 @@
-// `underpass.dev/v1alpha1/TrafficPolicy` from its YAML form: how connections to a Service are carried.
+// `underpass.dev/v1alpha1/TrafficPolicy` from its YAML form: how connections and requests to a Service are carried.
 //
-// The whole shape is known and checked. What speaks of requests is refused, because this version carries connections
-// only and a policy that is silently not in force is worse than none; http-policy.ts has those parts.
+// The whole shape is known and checked. What this version does not have is refused: http-policy.ts has those parts.
+// By what clients stay with an endpoint is read in session-affinity.ts.
 
 import { readDuration } from '../lib/duration.ts'
 import type { Problems } from '../lib/problems.ts'
@@ -13,17 +13,10 @@ import {
   readInteger,
   readRequiredFields,
 } from '../lib/shape.ts'
-import {
-  checkOutlier,
-  checkRequestTimeouts,
-  checkRetries,
-  checkStickiness,
-  NEEDS_L7,
-} from './http-policy.ts'
+import { checkOutlier, checkRequestTimeouts, checkRetries, NOT_YET } from './http-policy.ts'
 import { readLabel, readMetadata } from './metadata.ts'
 import {
   ALGORITHMS,
-  type Algorithm,
   DEFAULT_LOAD_BALANCER,
   DEFAULT_TIMEOUTS,
   type LoadBalancer,
@@ -31,6 +24,7 @@ import {
   type Timeouts,
   type TrafficPolicy,
 } from './resources.ts'
+import { readSessionAffinity } from './session-affinity.ts'
 
 const TOP = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 const SPEC = [
@@ -43,9 +37,8 @@ const SPEC = [
   'circuitBreaker',
 ]
 const TARGET = ['group', 'kind', 'name', 'sectionName']
-const REQUEST_ALGORITHMS = ['peakEwma', 'ringHash', 'maglev'] as const
-const ALL_ALGORITHMS = [...ALGORITHMS, ...REQUEST_ALGORITHMS] as const
-const AFFINITIES = ['cookie', 'header', 'sourceIP']
+const MODES = ['l4', 'l7'] as const
+type Mode = (typeof MODES)[number]
 const MAX_LIMIT = 1_000_000
 
 export function readTrafficPolicy(
@@ -66,9 +59,7 @@ export function readTrafficPolicy(
     join(specPath, key),
     problems,
   ]
-  if (readChoice(...within('mode'), ['l4', 'l7'], 'l4') === 'l7') {
-    problems.add(join(specPath, 'mode'), NEEDS_L7)
-  }
+  const mode = spec.has('mode') ? readChoice(...within('mode'), MODES) : undefined
   checkRetries(...within('retries'))
   return {
     kind: 'TrafficPolicy',
@@ -76,14 +67,15 @@ export function readTrafficPolicy(
     namespace,
     origin,
     ...readTarget(...within('targetRef')),
+    mode,
     directToEndpoint: readChoice(
       ...within('directToEndpoint'),
       ['endpoint', 'balance'],
       'endpoint',
     ),
-    loadBalancer: readLoadBalancer(...within('loadBalancer')),
+    loadBalancer: readLoadBalancer(...within('loadBalancer'), mode),
     timeouts: readTimeouts(...within('timeouts')),
-    maxConnections: readCircuitBreaker(...within('circuitBreaker')),
+    ...readCircuitBreaker(...within('circuitBreaker')),
   }
 }
 
@@ -105,30 +97,28 @@ function readTarget(
   }
 }
 
-function readLoadBalancer(value: unknown, path: string, problems: Problems): LoadBalancer {
+function readLoadBalancer(
+  value: unknown,
+  path: string,
+  problems: Problems,
+  mode: Mode | undefined,
+): LoadBalancer {
   const fields = readFields(value, path, ['algorithm', 'sessionAffinity'], problems)
   return {
-    algorithm: readAlgorithm(fields.get('algorithm'), join(path, 'algorithm'), problems),
-    sourceIp: readAffinity(fields.get('sessionAffinity'), join(path, 'sessionAffinity'), problems),
+    algorithm: readChoice(
+      fields.get('algorithm'),
+      join(path, 'algorithm'),
+      problems,
+      ALGORITHMS,
+      DEFAULT_LOAD_BALANCER.algorithm,
+    ),
+    affinity: readSessionAffinity(
+      fields.get('sessionAffinity'),
+      join(path, 'sessionAffinity'),
+      problems,
+      mode !== 'l4',
+    ),
   }
-}
-
-function readAlgorithm(value: unknown, path: string, problems: Problems): Algorithm {
-  const fallback = DEFAULT_LOAD_BALANCER.algorithm
-  const word = readChoice(value, path, problems, ALL_ALGORITHMS, fallback)
-  const known = ALGORITHMS.find((algorithm) => algorithm === word)
-  if (known === undefined) problems.add(path, NEEDS_L7, word)
-  return known ?? fallback
-}
-
-/** True for affinity by source address. */
-function readAffinity(value: unknown, path: string, problems: Problems): boolean {
-  if (value === undefined) return DEFAULT_LOAD_BALANCER.sourceIp
-  const fields = readFields(value, path, AFFINITIES, problems)
-  if (fields.size !== 1) problems.add(path, `must be one of ${AFFINITIES.join(', ')}`, value)
-  readFields(fields.get('sourceIP'), join(path, 'sourceIP'), [], problems)
-  checkStickiness(fields, path, problems)
-  return fields.has('sourceIP')
 }
 
 function readTimeouts(value: unknown, path: string, problems: Problems): Timeouts {
@@ -141,21 +131,29 @@ function readTimeouts(value: unknown, path: string, problems: Problems): Timeout
   }
 }
 
-/** The limit on connections, all that is in force without requests. */
-function readCircuitBreaker(value: unknown, path: string, problems: Problems): number | undefined {
-  const requestLimits = ['maxPendingRequests', 'maxRequests']
-  const known = ['maxConnections', ...requestLimits, 'outlier']
+function readCircuitBreaker(
+  value: unknown,
+  path: string,
+  problems: Problems,
+): Pick<TrafficPolicy, 'maxConnections' | 'maxPendingRequests'> {
+  const known = ['maxConnections', 'maxPendingRequests', 'maxRequests', 'outlier']
   const fields = readFields(value, path, known, problems)
-  for (const key of requestLimits.filter((limit) => fields.has(limit))) {
-    readLimit(fields, key, path, problems)
-    problems.add(join(path, key), NEEDS_L7)
+  if (readLimit(fields, 'maxRequests', path, problems) !== undefined) {
+    problems.add(join(path, 'maxRequests'), NOT_YET)
   }
   checkOutlier(fields.get('outlier'), join(path, 'outlier'), problems)
-  return fields.has('maxConnections')
-    ? readLimit(fields, 'maxConnections', path, problems)
-    : undefined
+  return {
+    maxConnections: readLimit(fields, 'maxConnections', path, problems),
+    maxPendingRequests: readLimit(fields, 'maxPendingRequests', path, problems),
+  }
 }
 
-function readLimit(fields: Fields, key: string, path: string, problems: Problems): number {
+function readLimit(
+  fields: Fields,
+  key: string,
+  path: string,
+  problems: Problems,
+): number | undefined {
+  if (!fields.has(key)) return undefined
   return readInteger(fields.get(key), join(path, key), problems, { min: 1, max: MAX_LIMIT })
 }

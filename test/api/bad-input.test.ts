@@ -208,7 +208,13 @@ t.test('manifests: TrafficPolicies', async (t) => {
     [policy('mod: l4'), ['spec.mod', 'is not a known key']],
     [policy('mode: l3'), ['spec.mode', 'must be one of l4, l7']],
     [policy('directToEndpoint: yes'), ['spec.directToEndpoint', 'endpoint, balance']],
-    [policy('loadBalancer: { algorithm: fastest }'), ['spec.loadBalancer.algorithm', 'roundRobin']],
+    [
+      policy('loadBalancer: { algorithm: fastest }'),
+      [
+        'spec.loadBalancer.algorithm',
+        'must be one of roundRobin, leastRequest, peakEwma, random, ringHash, maglev, but found',
+      ],
+    ],
     [
       policy('loadBalancer: { sessionAffinity: {} }'),
       ['spec.loadBalancer.sessionAffinity', 'one of'],
@@ -229,70 +235,106 @@ t.test('manifests: TrafficPolicies', async (t) => {
   ])
 })
 
-t.test('manifests: what needs L7 is refused, and its shape checked', async (t) => {
-  const l7 = 'needs L7, which this version does not have'
-  const lb = 'spec.loadBalancer'
-  const cb = 'spec.circuitBreaker'
+t.test('manifests: session affinity', async (t) => {
+  const path = 'spec.loadBalancer.sessionAffinity'
+  const sticky = (affinity: string, rest = 'directToEndpoint: endpoint'): string =>
+    policy(`loadBalancer: { sessionAffinity: ${affinity} }, ${rest}`)
+  const token = 'must be a token, without spaces and separators'
+  const useless = ['Connection', 'content-length', 'TRANSFER-ENCODING', 'te', 'Upgrade', 'Trailer']
+  const needs = 'needs requests, which mode l4 does not look at'
   check(t, [
-    [policy('mode: l7'), ['spec.mode', l7]],
-    ...['peakEwma', 'ringHash', 'maglev'].map(
-      (word): Case => [
-        policy(`loadBalancer: { algorithm: ${word} }`),
-        [`${lb}.algorithm`, `${l7}, but found "${word}"`],
+    [sticky('3'), [path, 'must be a mapping'], [path, 'must be one of cookie, header, sourceIP']],
+    [sticky('{ ip: {} }'), [`${path}.ip`, 'is not a known key']],
+    [
+      sticky('{ header: a, sourceIP: {} }'),
+      [path, 'must be one of cookie, header, sourceIP, but found {"header":"a","sourceIP":{}}'],
+    ],
+    [sticky('{ header: "" }'), [`${path}.header`, 'must be text that is not empty']],
+    [sticky('{ header: 3 }'), [`${path}.header`, 'must be text']],
+    [sticky('{ header: { name: a } }'), [`${path}.header`, 'must be text']],
+    [sticky('{ header: "x user" }'), [`${path}.header`, `${token}, but found "x user"`]],
+    [sticky('{ header: ":path" }'), [`${path}.header`, token]],
+    ...useless.map(
+      (name): Case => [
+        sticky(`{ header: ${name} }`),
+        [
+          `${path}.header`,
+          `must be a header that says something of the client, but found "${name}"`,
+        ],
       ],
     ),
     [
-      policy('loadBalancer: { sessionAffinity: { cookie: { name: sid, ttl: 1h } } }'),
-      [`${lb}.sessionAffinity.cookie`, l7],
+      sticky('{ cookie: sid }'),
+      [`${path}.cookie`, 'must be a mapping'],
+      [`${path}.cookie.name`, 'is required'],
     ],
+    [sticky('{ cookie: {} }'), [`${path}.cookie.name`, 'is required']],
     [
-      policy('loadBalancer: { sessionAffinity: { cookie: { name: "a b", tl: 1h } } }'),
-      [`${lb}.sessionAffinity.cookie.tl`, 'is not a known key'],
-      [`${lb}.sessionAffinity.cookie.name`, 'must be a token'],
-      [`${lb}.sessionAffinity.cookie`, l7],
+      sticky('{ cookie: { name: "a;b", tl: 1h, ttl: 5 } }'),
+      [`${path}.cookie.tl`, 'is not a known key'],
+      [`${path}.cookie.name`, token],
+      [`${path}.cookie.ttl`, 'must be a duration'],
     ],
+    [sticky('{ cookie: { name: a=b } }'), [`${path}.cookie.name`, token]],
+    [sticky('{ cookie: { name: a, ttl: 9601h } }'), [`${path}.cookie.ttl`, 'at most 9600h']],
     [
-      policy('loadBalancer: { sessionAffinity: { header: x-user } }'),
-      [`${lb}.sessionAffinity.header`, l7],
+      sticky('{ cookie: { name: __Host-a } }'),
+      [`${path}.cookie.name`, 'must not begin with __Host-'],
     ],
-    [
-      policy('timeouts: { request: 15s, perTry: x }'),
-      ['spec.timeouts.request', l7],
-      ['spec.timeouts.perTry', 'must be a duration'],
-      ['spec.timeouts.perTry', l7],
-    ],
-    [
-      policy('retries: { attempts: 2, on: [reset, 5xx, 503], methods: [GET] }'),
-      ['spec.retries', l7],
-    ],
-    [
-      policy('retries: { attempts: 99, on: [never, 200], methods: [get], bugdet: {} }'),
-      ['spec.retries.bugdet', 'is not a known key'],
-      ['spec.retries.attempts', 'from 0 to 10'],
-      ['spec.retries.on[0]', 'must be one of connect-failure'],
-      ['spec.retries.on[1]', 'a status 400 to 599'],
-      ['spec.retries.methods[0]', 'must be a method like GET'],
-      ['spec.retries', l7],
-    ],
-    [
-      policy('retries: { budget: { percent: 101, window: 10 }, backoff: { base: 1s, max: 1ms } }'),
-      ['spec.retries.budget.percent', 'from 0 to 100'],
-      ['spec.retries.budget.window', 'must be a duration'],
-      ['spec.retries.backoff.max', 'must not be less than base'],
-      ['spec.retries', l7],
-    ],
-    [
-      policy(
-        'circuitBreaker: { maxPendingRequests: 1, maxRequests: 0, outlier: { minSuccessRate: 2 } }',
-      ),
-      [`${cb}.maxPendingRequests`, l7],
-      [`${cb}.maxRequests`, 'whole number'],
-      [`${cb}.maxRequests`, l7],
-      [`${cb}.outlier.minSuccessRate`, 'from 0 to 1'],
-      [`${cb}.outlier`, l7],
-    ],
+    [sticky('{ cookie: { name: __secure-a } }'), [`${path}.cookie.name`, 'or __Secure-']],
+    [sticky('{ header: x-user }', 'mode: l4'), [`${path}.header`, needs]],
+    [sticky('{ cookie: { name: sid } }', 'mode: l4'), [`${path}.cookie`, needs]],
   ])
 })
+
+t.test(
+  'manifests: what this version does not have is refused, and its shape checked',
+  async (t) => {
+    const notYet = 'is not in this version'
+    const cb = 'spec.circuitBreaker'
+    check(t, [
+      [
+        policy('timeouts: { request: 15s, perTry: x }'),
+        ['spec.timeouts.request', notYet],
+        ['spec.timeouts.perTry', 'must be a duration'],
+        ['spec.timeouts.perTry', notYet],
+      ],
+      [
+        policy('retries: { attempts: 2, on: [reset, 5xx, 503], methods: [GET] }'),
+        ['spec.retries', notYet],
+      ],
+      [
+        policy('retries: { attempts: 99, on: [never, 200], methods: [get], bugdet: {} }'),
+        ['spec.retries.bugdet', 'is not a known key'],
+        ['spec.retries.attempts', 'from 0 to 10'],
+        ['spec.retries.on[0]', 'must be one of connect-failure'],
+        ['spec.retries.on[1]', 'a status 400 to 599'],
+        ['spec.retries.methods[0]', 'must be a method like GET'],
+        ['spec.retries', notYet],
+      ],
+      [
+        policy(
+          'retries: { budget: { percent: 101, window: 10 }, backoff: { base: 1s, max: 1ms } }',
+        ),
+        ['spec.retries.budget.percent', 'from 0 to 100'],
+        ['spec.retries.budget.window', 'must be a duration'],
+        ['spec.retries.backoff.max', 'must not be less than base'],
+        ['spec.retries', notYet],
+      ],
+      [
+        policy(
+          'circuitBreaker: { maxPendingRequests: 0.5, maxRequests: 0, outlier: { minSuccessRate: 2 } }',
+        ),
+        [`${cb}.maxRequests`, 'whole number'],
+        [`${cb}.maxRequests`, notYet],
+        [`${cb}.outlier.minSuccessRate`, 'from 0 to 1'],
+        [`${cb}.outlier`, notYet],
+        [`${cb}.maxPendingRequests`, 'must be a whole number from 1 to 1000000, but found 0.5'],
+      ],
+      [policy('circuitBreaker: { maxRequests: 5 }'), [`${cb}.maxRequests`, notYet]],
+    ])
+  },
+)
 
 t.test('manifests: the file, the document and the line', async (t) => {
   const text = `${service('{}')}---\n${service('{ prot: 1 }', 'name: b')}---\na: 1\na: 2\n`

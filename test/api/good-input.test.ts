@@ -1,6 +1,7 @@
 // Manifests that must be accepted: as people write them, and as `kubectl get -o yaml` prints them.
 
 import t from 'tap'
+import { ALGORITHMS } from '../../src/api/resources.ts'
 import { read } from './manifests.ts'
 
 const KUBECTL = `
@@ -134,7 +135,7 @@ spec:
   directToEndpoint: balance
   loadBalancer: { algorithm: roundRobin, sessionAffinity: { sourceIP: {} } }
   timeouts: { connect: 250ms, idle: 0s }
-  circuitBreaker: { maxConnections: 7 }
+  circuitBreaker: { maxConnections: 7, maxPendingRequests: 3 }
 ---
 apiVersion: underpass.dev/v1alpha1
 kind: TrafficPolicy
@@ -149,22 +150,61 @@ spec: { targetRef: { kind: Service, name: reviews } }
       name: 'port',
       origin: { file: 'f.yaml', document: 2 },
       section: 'http',
+      mode: 'l4',
       directToEndpoint: 'balance',
-      loadBalancer: { algorithm: 'roundRobin', sourceIp: true },
+      loadBalancer: { algorithm: 'roundRobin', affinity: { kind: 'sourceIp' } },
       timeouts: { connect: 250, idle: 0 },
       maxConnections: 7,
+      maxPendingRequests: 3,
     },
     {
       ...common,
       name: 'all',
       origin: { file: 'f.yaml', document: 3 },
       section: undefined,
+      mode: undefined,
       directToEndpoint: 'endpoint',
-      loadBalancer: { algorithm: 'leastRequest', sourceIp: false },
+      loadBalancer: { algorithm: 'leastRequest', affinity: { kind: 'none' } },
       timeouts: { connect: 1000, idle: 3_600_000 },
       maxConnections: undefined,
+      maxPendingRequests: undefined,
     },
   ])
+})
+
+t.test('manifests: algorithms, affinities and modes of a TrafficPolicy', async (t) => {
+  const balancerOf = (spec: string): unknown => {
+    const { resources, problems } = read(`
+apiVersion: underpass.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: p }
+spec: { targetRef: { kind: Service, name: s }, ${spec} }
+`)
+    t.same(problems, [], spec)
+    const [policy] = resources.trafficPolicies
+    return [policy?.mode, policy?.loadBalancer]
+  }
+  for (const algorithm of ALGORITHMS) {
+    for (const mode of ['l4', 'l7']) {
+      const found = balancerOf(`mode: ${mode}, loadBalancer: { algorithm: ${algorithm} }`)
+      t.same(found, [mode, { algorithm, affinity: { kind: 'none' } }])
+    }
+  }
+  const affinities: readonly (readonly [text: string, affinity: object])[] = [
+    ['{ sourceIP: {} }', { kind: 'sourceIp' }],
+    ['{ header: X-User }', { kind: 'header', name: 'x-user' }],
+    ['{ header: Host }', { kind: 'header', name: 'host' }],
+    ['{ cookie: { name: Sid, ttl: 1h } }', { kind: 'cookie', name: 'Sid', ttl: 3_600_000 }],
+    ['{ cookie: { name: sid, ttl: 0s } }', { kind: 'cookie', name: 'sid', ttl: 0 }],
+    ['{ cookie: { name: sid } }', { kind: 'cookie', name: 'sid', ttl: 0 }],
+    ['{ cookie: { name: sid, ttl: 9600h } }', { kind: 'cookie', name: 'sid', ttl: 34_560_000_000 }],
+  ]
+  for (const [text, affinity] of affinities) {
+    for (const mode of ['', 'mode: l7, ']) {
+      const [, found] = balancerOf(`${mode}loadBalancer: { sessionAffinity: ${text} }`) as unknown[]
+      t.strictSame(found, { algorithm: 'leastRequest', affinity })
+    }
+  }
 })
 
 t.test('manifests: headless Services, and those without a virtual address', async (t) => {

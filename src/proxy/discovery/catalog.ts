@@ -1,13 +1,16 @@
 // From resources to destinations: which Service port has which endpoints, under which policy, at which addresses.
 //
-// Destinations and endpoints keep their identity across updates (so do their counts of open connections); only
-// pickers and the route table are made anew. Open connections are never touched by an update. Where resources come
-// from is left to the sources.
+// Destinations and endpoints keep their identity across updates (so do their counts of what is open); only the route
+// table and the pickers of Services that changed are made anew. What is open is never touched by an update. Where
+// resources come from is left to the sources.
 
+import { isDeepStrictEqual } from 'node:util'
 import {
   DEFAULT_LOAD_BALANCER,
+  DEFAULT_MAX_PENDING_REQUESTS,
   DEFAULT_TIMEOUTS,
   type EndpointSlice,
+  type LoadBalancer,
   type Resources,
   type Service,
   type ServicePort,
@@ -15,18 +18,23 @@ import {
 } from '../../api/resources.ts'
 import { formatAddress } from '../../lib/address.ts'
 import type { Random } from '../../lib/random.ts'
+import { makeAffinity } from '../balance/affinity.ts'
 import { makePicker } from '../balance/picker.ts'
 import { RouteTable } from '../route/route-table.ts'
 import type { CounterRegistry } from '../stack/counters.ts'
 import { Destination, SinglePicker } from '../stack/destination.ts'
 import { Endpoint } from '../stack/endpoint.ts'
+import { protocolOf } from './app-protocol.ts'
 
 interface ServiceEntry {
   readonly destination: Destination
-  /** Those that discovery has, and those that it had and that a connection is open to: they may come back. */
+  /** Those that discovery has, and those that it had and that something is open to: they may come back. */
   readonly endpoints: Map<string, Endpoint>
   /** For connections to an endpoint's own address. */
   readonly direct: Map<string, Destination>
+  /** What the picker was made of: the policy, the endpoints it has, and their weights. */
+  balancer: LoadBalancer
+  weights: readonly number[]
 }
 
 interface Found {
@@ -80,7 +88,10 @@ export class Catalog {
     const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
     const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
     const destination = new Destination('outbound', label, none, rules)
-    const made = { destination, endpoints: new Map(), direct: new Map() }
+    const made = {
+      ...{ destination, endpoints: new Map(), direct: new Map() },
+      ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [] },
+    }
     this.#entries.set(label, made)
     return made
   }
@@ -99,24 +110,41 @@ export class Catalog {
       if (found.has(key)) continue
       if (endpoint.open === 0) endpoints.delete(key)
       direct.delete(key)
-      endpoint.counters.retiredAt ??= now
+      retire(endpoint, now)
     }
     destination.connectTimeout = policy?.timeouts.connect ?? DEFAULT_TIMEOUTS.connect
     destination.idleTimeout = policy?.timeouts.idle ?? DEFAULT_TIMEOUTS.idle
     destination.maxConnections = policy?.maxConnections ?? Number.POSITIVE_INFINITY
-    const wanted = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
-    const balancer = { ...wanted, sourceIp: wanted.sourceIp || service.clientIpAffinity }
+    destination.maxPendingRequests = policy?.maxPendingRequests ?? DEFAULT_MAX_PENDING_REQUESTS
+    destination.mode = policy?.mode
+    destination.protocol = protocolOf(port.appProtocol)
     const ready = [...found.values()].filter(({ isReady }) => isReady)
-    const endpointsReady = ready.map(({ endpoint }) => endpoint)
-    destination.picker = makePicker(balancer, endpointsReady, this.#random)
+    this.#balance(
+      entry,
+      balancerOf(service, policy),
+      ready.map(({ endpoint }) => endpoint),
+    )
     // One that is not ready takes no share, but who dials it by its own address means it (a peer of a StatefulSet).
     for (const [key, { endpoint }] of found) {
       const alone = direct.get(key) ?? directTo(destination, endpoint)
-      alone.connectTimeout = destination.connectTimeout
-      alone.idleTimeout = destination.idleTimeout
-      alone.maxConnections = destination.maxConnections
+      obeyAs(alone, destination)
       direct.set(key, alone)
     }
+  }
+
+  /** A picker is left alone by what is no news to it: a ring takes milliseconds to build, and turns would begin anew. */
+  #balance(entry: ServiceEntry, balancer: LoadBalancer, endpoints: readonly Endpoint[]): void {
+    const { destination } = entry
+    const had = destination.picker.endpoints
+    const weights = endpoints.map(({ weight }) => weight)
+    const isSame =
+      endpoints.length === had.length && endpoints.every((endpoint, at) => endpoint === had[at])
+    const isSameBalancer = isDeepStrictEqual(balancer, entry.balancer)
+    if (isSame && isSameBalancer && isDeepStrictEqual(weights, entry.weights)) return
+    destination.picker = makePicker(balancer, endpoints, this.#random)
+    if (!isSameBalancer) destination.affinity = makeAffinity(balancer.affinity)
+    entry.balancer = balancer
+    entry.weights = weights
   }
 
   /** The endpoints of a Service's port, by address: known ones are the same objects. */
@@ -134,13 +162,16 @@ export class Catalog {
         const ip = addresses[0]
         if (ip === undefined) continue
         const key = formatAddress(ip, target.port)
-        const counters = this.#counters.of('outbound', destination.service, key)
         const known = endpoints.get(key)
+        const wasGone = known?.counters.retiredAt !== undefined
+        const counters = this.#counters.of('outbound', destination.service, key)
         // One that was gone for so long that its counters were forgotten is a new one.
         const endpoint =
           known?.counters === counters
             ? known
             : new Endpoint({ ip, port: target.port }, slice.weight, counters)
+        // Its pool was told to come to an end; the next request makes a new one.
+        if (wasGone) endpoint.requests = undefined
         endpoint.weight = slice.weight
         endpoints.set(key, endpoint)
         found.set(key, { endpoint, isReady: isReady || found.get(key)?.isReady === true })
@@ -154,12 +185,26 @@ export class Catalog {
       if (current.has(label)) continue
       entry.direct.clear()
       for (const [key, endpoint] of entry.endpoints) {
-        endpoint.counters.retiredAt ??= now
+        retire(endpoint, now)
         if (endpoint.open === 0) entry.endpoints.delete(key)
       }
       if (entry.destination.open === 0 && entry.endpoints.size === 0) this.#entries.delete(label)
     }
   }
+}
+
+/** Discovery no longer has it. */
+function retire(endpoint: Endpoint, now: number): void {
+  if (endpoint.counters.retiredAt !== undefined) return
+  endpoint.counters.retiredAt = now
+  endpoint.requests?.retire()
+}
+
+/** What a policy says of affinity beats what the Service says. */
+function balancerOf(service: Service, policy: TrafficPolicy | undefined): LoadBalancer {
+  const wanted = policy?.loadBalancer ?? DEFAULT_LOAD_BALANCER
+  if (!service.clientIpAffinity || wanted.affinity.kind !== 'none') return wanted
+  return { ...wanted, affinity: { kind: 'sourceIp' } }
 }
 
 function groupByService(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
@@ -190,4 +235,14 @@ function policyFor(
 
 function directTo(destination: Destination, endpoint: Endpoint): Destination {
   return new Destination('outbound', destination.service, new SinglePicker(endpoint), destination)
+}
+
+/** All rules but affinity: where there is no choice, a client need not be known again. */
+function obeyAs(direct: Destination, destination: Destination): void {
+  direct.connectTimeout = destination.connectTimeout
+  direct.idleTimeout = destination.idleTimeout
+  direct.maxConnections = destination.maxConnections
+  direct.maxPendingRequests = destination.maxPendingRequests
+  direct.mode = destination.mode
+  direct.protocol = destination.protocol
 }

@@ -1,76 +1,8 @@
 // Resources into destinations: what is found at which address, what an update keeps, and what it takes away.
 
 import t from 'tap'
-import {
-  type EndpointSlice,
-  NO_RESOURCES,
-  type Resources,
-  type Service,
-  type TrafficPolicy,
-} from '../../../src/api/resources.ts'
-import { seededRandom } from '../../../src/lib/random.ts'
-import { SourceAffinity } from '../../../src/proxy/balance/source-affinity.ts'
-import { Catalog } from '../../../src/proxy/discovery/catalog.ts'
-import { CounterRegistry } from '../../../src/proxy/stack/counters.ts'
-import type { Destination } from '../../../src/proxy/stack/destination.ts'
-import type { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
-
-const META = { namespace: 'default', origin: { file: 'mesh.yaml', document: 1 } }
-
-function service(change: Partial<Service> = {}): Service {
-  const ports = [{ name: 'web', port: 80, appProtocol: '' }]
-  return {
-    ...{ kind: 'Service', name: 'shop', ...META, clusterIPs: ['10.96.0.1'], ports },
-    clientIpAffinity: false,
-    ...change,
-  }
-}
-
-/** Ready endpoints at these addresses, port `web` at 8080. */
-function slice(ips: readonly string[], change: Partial<EndpointSlice> = {}): EndpointSlice {
-  return {
-    ...{ kind: 'EndpointSlice', name: 'shop-1', service: 'shop', weight: 1, ...META },
-    ports: [{ name: 'web', port: 8080 }],
-    endpoints: ips.map((ip) => ({ addresses: [ip], ready: true })),
-    ...change,
-  }
-}
-
-function policy(change: Partial<TrafficPolicy> = {}): TrafficPolicy {
-  return {
-    ...{ kind: 'TrafficPolicy', name: 'shop', service: 'shop', section: undefined, ...META },
-    directToEndpoint: 'endpoint',
-    loadBalancer: { algorithm: 'leastRequest', sourceIp: false },
-    timeouts: { connect: 700, idle: 7000 },
-    maxConnections: undefined,
-    ...change,
-  }
-}
-
-class World {
-  readonly counters: CounterRegistry = new CounterRegistry()
-  readonly catalog: Catalog = new Catalog(this.counters, seededRandom(1))
-
-  update(change: Partial<Resources>, now = 0): void {
-    this.catalog.update({ ...NO_RESOURCES, ...change }, now)
-  }
-
-  named(name: string, port = 80): Destination {
-    const found = this.catalog.table.named(name, port)
-    if (found === undefined) throw new Error(`no ${name}`)
-    return found
-  }
-
-  keys(name = 'shop.default', port = 80): string[] {
-    return this.named(name, port).picker.endpoints.map(({ key }) => key)
-  }
-
-  endpoint(at = 0): Endpoint {
-    const found = this.named('shop.default').picker.endpoints[at]
-    if (found === undefined) throw new Error(`no endpoint ${at}`)
-    return found
-  }
-}
+import { Rendezvous } from '../../../src/proxy/balance/rendezvous.ts'
+import { policy, service, slice, World } from './fixture.ts'
 
 t.test('catalog: a Service is found by its name and by each of its addresses', async (t) => {
   const world = new World()
@@ -204,7 +136,7 @@ t.test('catalog: the policy for a port beats the one for its Service', async (t)
     { name: 'web', port: 80, appProtocol: '' },
     { name: 'admin', port: 81, appProtocol: '' },
   ]
-  const loadBalancer = { algorithm: 'random', sourceIp: true } as const
+  const loadBalancer = { algorithm: 'random', affinity: { kind: 'sourceIp' } } as const
   const trafficPolicies = [
     policy({ maxConnections: 9 }),
     policy({ section: 'admin', timeouts: { connect: 1, idle: 0 }, loadBalancer }),
@@ -219,7 +151,7 @@ t.test('catalog: the policy for a port beats the one for its Service', async (t)
   t.match(world.named('shop.default', 81), {
     ...{ connectTimeout: 1, idleTimeout: 0, maxConnections: Number.POSITIVE_INFINITY },
   })
-  t.ok(world.named('shop.default', 81).picker instanceof SourceAffinity)
+  t.ok(world.named('shop.default', 81).picker instanceof Rendezvous)
   world.update({ services })
   t.match(world.named('shop.default', 80), {
     ...{ connectTimeout: 1000, idleTimeout: 3_600_000, maxConnections: Number.POSITIVE_INFINITY },
@@ -271,11 +203,11 @@ t.test(
       endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])],
     }
     world.update(resources)
-    t.ok(world.named('shop.default').picker instanceof SourceAffinity)
+    t.ok(world.named('shop.default').picker instanceof Rendezvous)
     world.update({ ...resources, trafficPolicies: [policy()] })
-    t.ok(world.named('shop.default').picker instanceof SourceAffinity)
+    t.ok(world.named('shop.default').picker instanceof Rendezvous)
     world.update({ ...resources, services: [service()] })
-    t.notOk(world.named('shop.default').picker instanceof SourceAffinity)
+    t.notOk(world.named('shop.default').picker instanceof Rendezvous)
   },
 )
 

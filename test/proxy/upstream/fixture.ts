@@ -40,7 +40,7 @@ export class Fixture {
       const counters = this.counters.of('outbound', 'shop.default:80', `${address.ip}:80`)
       return new Endpoint(address, 1, counters)
     })
-    const balancer = { algorithm: 'roundRobin', sourceIp: false } as const
+    const balancer = { algorithm: 'roundRobin', affinity: { kind: 'none' } } as const
     const picker = makePicker(balancer, endpoints, seededRandom(1))
     return new Destination('outbound', 'shop.default:80', picker, {
       connectTimeout: CONNECT_TIMEOUT,

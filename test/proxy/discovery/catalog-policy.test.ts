@@ -1,0 +1,131 @@
+// What policies make of destinations, and what an update leaves alone: pickers without news, pools of endpoints.
+
+import t from 'tap'
+import type { Resources, SessionAffinity } from '../../../src/api/resources.ts'
+import { HeaderAffinity, SourceAffinity } from '../../../src/proxy/balance/affinity.ts'
+import { CookieAffinity } from '../../../src/proxy/balance/cookie-affinity.ts'
+import { Maglev } from '../../../src/proxy/balance/maglev.ts'
+import type { Affinity, Picker } from '../../../src/proxy/stack/destination.ts'
+import type { Pool } from '../../../src/proxy/stack/endpoint.ts'
+import { policy, service, slice, World } from './fixture.ts'
+
+t.test(
+  'catalog: a policy says how requests are carried, for its Service and each endpoint',
+  async (t) => {
+    const world = new World()
+    const state = { services: [service()], endpointSlices: [slice(['10.1.0.1'])] }
+    world.update(state)
+    const found = world.named('shop.default')
+    const direct = world.catalog.table.find('10.1.0.1', 8080)
+    const bare = { mode: undefined, protocol: '', maxPendingRequests: 1024, affinity: undefined }
+    for (const each of [found, direct]) t.match(each, bare)
+    const ports = [{ name: 'web', port: 80, appProtocol: 'http' }]
+    const affinity = { kind: 'cookie', name: 'sid', ttl: 0 } as const
+    const trafficPolicies = [
+      policy({
+        ...{ mode: 'l7', maxPendingRequests: 7 },
+        loadBalancer: { algorithm: 'maglev', affinity },
+      }),
+    ]
+    world.update({ ...state, services: [service({ ports })], trafficPolicies })
+    for (const each of [found, direct]) {
+      t.match(each, { mode: 'l7', protocol: 'http', maxPendingRequests: 7 })
+    }
+    t.ok(found.picker instanceof Maglev)
+    t.ok(found.affinity instanceof CookieAffinity)
+    t.equal(direct?.affinity, undefined, 'one endpoint is no choice, so nobody is given a cookie')
+    world.update(state)
+    for (const each of [found, direct]) t.match(each, bare)
+  },
+)
+
+t.test("catalog: affinity, by the policy and then by the Service's own word", async (t) => {
+  const world = new World()
+  const update = (clientIpAffinity: boolean, affinity: SessionAffinity): Affinity | undefined => {
+    const loadBalancer = { algorithm: 'leastRequest', affinity } as const
+    const trafficPolicies = [policy({ loadBalancer })]
+    world.update({ services: [service({ clientIpAffinity })], trafficPolicies })
+    return world.named('shop.default').affinity
+  }
+  t.equal(update(false, { kind: 'none' }), undefined)
+  t.ok(update(true, { kind: 'none' }) instanceof SourceAffinity)
+  t.ok(update(false, { kind: 'sourceIp' }) instanceof SourceAffinity)
+  const first = update(true, { kind: 'header', name: 'x-user' })
+  t.ok(first instanceof HeaderAffinity)
+  t.equal(update(false, { kind: 'header', name: 'x-user' }), first, 'no news, so it stays')
+  t.not(update(false, { kind: 'header', name: 'x-other' }), first)
+  t.equal(update(false, { kind: 'none' }), undefined)
+})
+
+t.test('catalog: a picker stays as long as there is no news for it', async (t) => {
+  const world = new World()
+  const state = { services: [service()], endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])] }
+  const picker = (change: Partial<Resources> = {}): Picker => {
+    world.update({ ...state, ...change })
+    return world.named('shop.default').picker
+  }
+  const first = picker()
+  t.equal(picker(), first)
+  t.equal(picker({ services: [service(), service({ name: 'other', clusterIPs: [] })] }), first)
+  const changes: readonly Partial<Resources>[] = [
+    { endpointSlices: [slice(['10.1.0.1', '10.1.0.2'], { weight: 2 })] },
+    { endpointSlices: [slice(['10.1.0.1'])] },
+    { endpointSlices: [slice(['10.1.0.1', '10.1.0.3'])] },
+    {
+      trafficPolicies: [
+        policy({ loadBalancer: { algorithm: 'random', affinity: { kind: 'none' } } }),
+      ],
+    },
+    { services: [service({ clientIpAffinity: true })] },
+  ]
+  for (const change of changes) {
+    const before = picker()
+    t.not(picker(change), before)
+    t.equal(picker(change), world.named('shop.default').picker)
+  }
+})
+
+t.test(
+  'catalog: the pool of an endpoint that goes is retired once, and it comes back without',
+  async (t) => {
+    for (const others of [[service()], []]) {
+      const world = new World()
+      const state = { services: [service()], endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])] }
+      world.update(state)
+      const [first, second] = [world.endpoint(0), world.endpoint(1)]
+      const pools = [first, second].map(() => new FakePool())
+      const [pool] = pools
+      first.requests = pools[0]
+      second.requests = pools[1]
+      first.open = 2
+      world.update(state, 500)
+      const retired = (): number[] => pools.map((each) => each.retired)
+      t.same(retired(), [0, 0])
+      const gone = { services: others, endpointSlices: [slice(['10.1.0.2'])] }
+      world.update(gone, 1000)
+      world.update(gone, 2000)
+      t.same(retired(), others.length > 0 ? [1, 0] : [1, 1])
+      t.equal(first.requests, pool, 'what is under way may finish in it')
+      world.update(state, 3000)
+      t.equal(world.endpoint(0), first)
+      t.equal(first.requests, undefined, 'the next request makes a new one')
+      t.equal(first.open, 2)
+      const next = new FakePool()
+      first.requests = next
+      world.update(state, 4000)
+      t.equal(first.requests, next)
+      world.update(gone, 5000)
+      t.equal(next.retired, 1)
+    }
+  },
+)
+
+class FakePool implements Pool {
+  retired = 0
+  open(): void {}
+  headers(): void {}
+  ended(): void {}
+  retire(): void {
+    this.retired += 1
+  }
+}

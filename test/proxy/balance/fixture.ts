@@ -60,13 +60,14 @@ export function exchangeOf(fields: readonly string[], source = '10.0.0.1'): Exch
   const downstream = {
     ...{ ready: nothing, interim: nothing, head: nothing, body: nothing, end: nothing },
     ...{ flush: () => true, discard: nothing, fail: nothing, resume: nothing },
+    ...{ hasBegun: false, over: nothing, tunnel: nothing },
   }
   const [endpoint] = endpointsOf(1)
   if (endpoint === undefined) throw new Error()
   const rules = { connectTimeout: 1000, idleTimeout: 0 }
   const picker = new SinglePicker(endpoint)
   const destination = new Destination('outbound', 'shop.default:80', picker, rules)
-  const exchange = new Exchange(destination, downstream, reader.head, source)
+  const exchange = new Exchange(destination, downstream, reader.head, source, 1)
   exchange.begin(0.5)
   return exchange
 }

@@ -10,7 +10,7 @@ import { insideWorld, runInWorld, settleWorld, whyNoWorld } from './pods/world.t
 import { Shop } from './shop.ts'
 import { edited, killed, restarted, restartedAgain, restored, struck } from './steps-change.ts'
 import { busy, toggled } from './steps-mode.ts'
-import { counted, refused, upgraded } from './steps-requests.ts'
+import { counted, kept, refused, upgraded } from './steps-requests.ts'
 import { balanced, captured, egress, ipv6, peer, selfCalls, serverFirst } from './steps-traffic.ts'
 import { runTour } from './tour.ts'
 
@@ -18,7 +18,7 @@ const SELF = 'build/demo/main.js'
 const USAGE = 2
 const INTERRUPTED = 130
 const TRAFFIC = [captured, peer, balanced, selfCalls, ipv6, serverFirst, egress]
-const REQUESTS = [busy, toggled, counted, refused, upgraded]
+const REQUESTS = [busy, toggled, counted, refused, upgraded, kept]
 const CHANGE = [killed, restarted, struck, restartedAgain, edited, restored]
 
 process.exitCode = await main(process.argv.slice(2))

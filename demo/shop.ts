@@ -36,6 +36,7 @@ export class Shop {
   readonly #apps = new Map<string, Child>()
   readonly #notReady = new Set<string>()
   #customer: Conversation | undefined
+  #cookie: string | undefined
 
   private constructor(network: Network) {
     this.network = network
@@ -128,6 +129,12 @@ export class Shop {
     this.#writeManifests()
   }
 
+  /** Edits the policy of the reviews: a client is kept by a cookie of that name, or not. */
+  setCookie(name: string | undefined): void {
+    this.#cookie = name
+    this.#writeManifests()
+  }
+
   async #makePods(): Promise<void> {
     const names = ['customer', ...MESHED]
     const pods = await Promise.all(names.map(async (name) => await this.network.pod(name)))
@@ -182,7 +189,10 @@ export class Shop {
       ready: !this.#notReady.has(name),
     }))
     const services: readonly ServiceManifest[] = [
-      service('reviews', 9080, reviews),
+      {
+        ...service('reviews', 9080, reviews),
+        ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
+      },
       service('ratings', 9080, [{ ip: this.pod('ratings').ip6, ready: true }]),
       service('mail', 2525, [{ ip: this.pod('mail').ip, ready: true }]),
     ]

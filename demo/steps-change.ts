@@ -115,7 +115,8 @@ export const edited: Step = {
       ? `6 open connections of L4 undisturbed, ${there} of them to ${EDITED}`
       : `open connections were ${before.names.join(', ')} and are ${after.names.join(', ')}, ${after.connections} made`
     const observed = `${EDITED} not ready: seen within ${Math.ceil(took)} ms; 30 requests on a connection that was open: ${describeNames(got.names)}; ${kept}`
-    return { isOk: isOut && isKept && there > 0, observed }
+    const isSpread = new Set(got.names).size === REVIEWS.length - 1
+    return { isOk: isOut && isSpread && isKept && there > 0, observed }
   },
 }
 

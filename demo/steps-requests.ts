@@ -1,13 +1,15 @@
-// The tour's steps on what the mesh does with requests: refuses what is malformed, counts the rest, and lets go of
-// those that become something else.
+// The tour's steps on what the mesh does with requests: refuses what is malformed, counts the rest, lets go of those
+// that become something else, and keeps a client with an instance.
 
 import { difference, flowsIn, type Part, until, watch } from './observe.ts'
+import type { Visited } from './shop/client.ts'
 import type { Spoken } from './shop/web-socket.ts'
 import { REVIEWS, type Shop } from './shop.ts'
-import { fetchMany } from './steps-traffic.ts'
+import { describeNames, fetchMany } from './steps-traffic.ts'
 import type { Step } from './tour.ts'
 
 const WHO = 'http://reviews:9080/who'
+const COOKIE = 'shop'
 const FROM_WEB: Part = { pods: ['web'], direction: 'outbound', service: 'reviews.default:9080' }
 
 /** What some proxies let through, and others read in another way: by it a request is smuggled past the first. */
@@ -114,4 +116,42 @@ export const upgraded: Step = {
     const isOk = spoken.status === 101 && spoken.isProved && spoken.error === undefined
     return { isOk: isOk && isWhole && count === before + 1, observed }
   },
+}
+
+export const kept: Step = {
+  name: 'a client is kept by a cookie',
+  async run(shop) {
+    const [visitors, times] = [12, 5]
+    const gives = async (): Promise<boolean> => {
+      const [got] = await fetchMany(shop, 'web', WHO, 1)
+      return got?.cookie?.startsWith(`${COOKIE}=`) === true
+    }
+    const order = ['visit', WHO, String(visitors), String(times)]
+    const without = (await shop.client('web', ...order)) as readonly Visited[]
+    shop.setCookie(COOKIE)
+    const isGiven = await until(gives, (isSet) => isSet, 8000)
+    const all = (await shop.client('web', ...order)) as readonly Visited[]
+    shop.setCookie(undefined)
+    const isTaken = !(await until(gives, (isSet) => !isSet, 8000))
+    const faithful = all.filter(({ names, cookies }) => isOne(names) && cookies === 1).length
+    const before = without.filter(({ names }) => isOne(names)).length
+    const firsts = all.map(({ names }) => names[0] ?? '')
+    const observed = `of ${visitors} clients with ${times} requests each, ${faithful} had one instance for all (${describeNames(firsts)}); without the policy ${before}`
+    // Where the cookie leads is chance: all twelve to one instance would be one in 177147.
+    const isSpread = new Set(firsts).size > 1 && answersOf(all).every((name) => isInstance(name))
+    const isOk = isGiven && isTaken && faithful === visitors && before === 0
+    return { isOk: isOk && isSpread, observed }
+  },
+}
+
+function isOne(names: readonly string[]): boolean {
+  return new Set(names).size === 1
+}
+
+function answersOf(all: readonly Visited[]): string[] {
+  return all.flatMap(({ names }) => names)
+}
+
+function isInstance(name: string): boolean {
+  return REVIEWS.some((each) => each === name)
 }

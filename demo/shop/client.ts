@@ -15,6 +15,8 @@ export interface Got {
   readonly body?: { readonly from: string; readonly peer: string }
   readonly status?: number
   readonly error?: string
+  /** The first that was set, as `name=value`. */
+  readonly cookie?: string
   /** Bytes that the socket read and wrote. */
   readonly read: number
   readonly written: number
@@ -34,12 +36,18 @@ export interface Held {
   readonly connections: number
 }
 
+export interface Visited {
+  readonly names: readonly string[]
+  readonly cookies: number
+}
+
 const sockets = new Set<Socket>()
 
 const MODES: Readonly<Record<string, () => unknown>> = {
   get: getMany,
   greet: async () => await greet(target, Number(third)),
   send: async () => await send(target, Number(third), rest),
+  visit: async () => await visit(Number(third), Number(rest[0])),
   websocket: async () => await speakWebSocket(target, [third, ...rest]),
   hold,
   steady: () => {
@@ -61,16 +69,16 @@ async function getMany(): Promise<Got[]> {
   return all
 }
 
-async function getOnce(agent: Agent | false): Promise<Got> {
+async function getOnce(agent: Agent | false, headers = {}): Promise<Got> {
   return await new Promise((resolve) => {
     let socket: Socket | undefined
-    const settle = (what: Pick<Got, 'body' | 'status' | 'error'>): void => {
+    const settle = (what: Omit<Got, 'read' | 'written'>): void => {
       resolve({ ...what, read: socket?.bytesRead ?? 0, written: socket?.bytesWritten ?? 0 })
     }
     const fail = (error: Error): void => {
       settle({ error: error.message })
     }
-    const request = get(target, { agent, timeout: TIMEOUT }, (response) => {
+    const request = get(target, { agent, headers, timeout: TIMEOUT }, (response) => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (part: string) => {
@@ -79,8 +87,10 @@ async function getOnce(agent: Agent | false): Promise<Got> {
       response.on('error', fail)
       response.on('end', () => {
         const status = response.statusCode ?? 0
-        if (status === 200) settle({ status, body: JSON.parse(text) as NonNullable<Got['body']> })
-        else settle({ status, error: `answered ${status}` })
+        const cookie = response.headers['set-cookie']?.[0]?.split(';')[0]
+        const known = { status, ...(cookie === undefined ? {} : { cookie }) }
+        if (status === 200) settle({ ...known, body: JSON.parse(text) as NonNullable<Got['body']> })
+        else settle({ ...known, error: `answered ${status}` })
       })
     })
     request.on('socket', (given) => {
@@ -141,6 +151,28 @@ async function send(host: string, port: number, texts: readonly string[]): Promi
     )
   }
   return answers
+}
+
+/**
+ * `visit URL VISITORS TIMES`: visitors who ask so often, each time on a new connection, and bring along the cookies
+ * that they were given. Who answered, by visitor, and how many cookies each was given.
+ */
+async function visit(visitors: number, times: number): Promise<Visited[]> {
+  const all: Visited[] = []
+  for (let i = 0; i < visitors; i++) {
+    const names: string[] = []
+    const cookies: string[] = []
+    for (let j = 0; j < times; j++) {
+      const { body, error, cookie } = await getOnce(
+        false,
+        cookies.length === 0 ? {} : { cookie: cookies.join('; ') },
+      )
+      names.push(body?.from ?? `failed: ${error ?? ''}`)
+      if (cookie !== undefined) cookies.push(cookie)
+    }
+    all.push({ names, cookies: cookies.length })
+  }
+  return all
 }
 
 /**

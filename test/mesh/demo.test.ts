@@ -22,6 +22,7 @@ const VERDICTS = [
   'every request is counted',
   'malformed requests are refused',
   'a WebSocket passes through',
+  'a client is kept by a cookie',
   'an instance is killed, L4',
   'and started again',
   'an instance is killed under requests, L7',

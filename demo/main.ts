@@ -8,7 +8,9 @@ import { HELP, type Options, parseOptions } from './options.ts'
 import { isColoured, paintFor } from './paint.ts'
 import { insideWorld, runInWorld, settleWorld, whyNoWorld } from './pods/world.ts'
 import { Shop } from './shop.ts'
-import { edited, killed, restarted, restored } from './steps-change.ts'
+import { edited, killed, restarted, restartedAgain, restored, struck } from './steps-change.ts'
+import { busy, toggled } from './steps-mode.ts'
+import { counted, kept, refused, upgraded } from './steps-requests.ts'
 import { balanced, captured, egress, ipv6, peer, selfCalls, serverFirst } from './steps-traffic.ts'
 import { runTour } from './tour.ts'
 
@@ -16,7 +18,8 @@ const SELF = 'build/demo/main.js'
 const USAGE = 2
 const INTERRUPTED = 130
 const TRAFFIC = [captured, peer, balanced, selfCalls, ipv6, serverFirst, egress]
-const CHANGE = [killed, restarted, edited, restored]
+const REQUESTS = [busy, toggled, counted, refused, upgraded, kept]
+const CHANGE = [killed, restarted, struck, restartedAgain, edited, restored]
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -62,7 +65,7 @@ async function inside(options: Options): Promise<never> {
     })
     if (!options.isOnce) return await runLive(shop, options.rate)
     print('')
-    process.exit((await runTour(shop, [...TRAFFIC, ...CHANGE], paint, print)) ? 0 : 1)
+    process.exit((await runTour(shop, [...TRAFFIC, ...REQUESTS, ...CHANGE], paint, print)) ? 0 : 1)
   } catch (error) {
     process.stderr.write(
       `${paint.red('FAILED')}  ${error instanceof Error ? error.message : String(error)}\n`,

@@ -15,6 +15,8 @@ export interface ServiceManifest {
   readonly port: number
   readonly algorithm: 'roundRobin' | 'leastRequest'
   readonly instances: readonly Instance[]
+  /** The cookie that keeps a client with an instance. */
+  readonly cookie?: string
 }
 
 /** Service, EndpointSlice and TrafficPolicy of one service. */
@@ -23,6 +25,9 @@ export function renderManifest(service: ServiceManifest): string {
   const endpoints = service.instances.map(
     ({ ip, ready }) => `  - { addresses: ["${ip}"], conditions: { ready: ${ready} } }`,
   )
+  const { algorithm, cookie } = service
+  const affinity = `sessionAffinity: { cookie: { name: ${cookie ?? ''}, ttl: 0s } }`
+  const loadBalancer = [`algorithm: ${algorithm}`, ...(cookie === undefined ? [] : [affinity])]
   return `apiVersion: v1
 kind: Service
 metadata: { name: ${service.name}, namespace: default }
@@ -48,7 +53,7 @@ kind: TrafficPolicy
 metadata: { name: ${service.name}, namespace: default }
 spec:
   targetRef: { kind: Service, name: ${service.name} }
-  loadBalancer: { algorithm: ${service.algorithm} }
+  loadBalancer: { ${loadBalancer.join(', ')} }
   timeouts: { connect: 1s, idle: 5m }
 `
 }

@@ -3,10 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Flow, since, sum, type Total } from './metrics.ts'
 import type { Shop } from './shop.ts'
+import type { Mode } from './sidecar.ts'
 
 export interface Watch {
   /** What was added since; waits (shortly) until every connection that was opened is also closed. */
   settled(): Promise<Total>
+  /** What was added since; waits (shortly) until so many requests are counted and none is under way. */
+  answered(count: number): Promise<Total>
+  /** What was added since; waits (shortly) for that to be true. */
+  settledOn(test: (now: Total) => boolean): Promise<Total>
 }
 
 /** Which flows of which sidecars. */
@@ -23,15 +28,14 @@ const SETTLE_LIMIT = 3000
 
 export async function watch(shop: Shop, part: Part): Promise<Watch> {
   const before = sum(await flowsIn(shop, part))
+  const ask = async (): Promise<Total> => since(before, sum(await flowsIn(shop, part)))
+  const settledOn = async (test: (now: Total) => boolean): Promise<Total> =>
+    await until(ask, test, SETTLE_LIMIT, 20)
   return {
-    async settled() {
-      const limit = performance.now() + SETTLE_LIMIT
-      for (;;) {
-        const now = since(before, sum(await flowsIn(shop, part)))
-        if (now.opened === now.closed || performance.now() > limit) return now
-        await sleep(20)
-      }
-    },
+    settled: async () => await settledOn(({ opened, closed }) => opened === closed),
+    answered: async (count) =>
+      await settledOn(({ requests, active }) => requests >= count && active <= 0),
+    settledOn,
   }
 }
 
@@ -50,11 +54,43 @@ export async function until<Value>(
   ask: () => Promise<Value>,
   test: (value: Value) => boolean,
   limit: number,
+  pause = 50,
 ): Promise<Value> {
   const end = performance.now() + limit
   for (;;) {
     const value = await ask()
     if (test(value) || performance.now() > end) return value
-    await sleep(50)
+    await sleep(pause)
   }
+}
+
+/** Does a task while the sidecars of some pods are in that mode; afterwards they are in L7 again, as the shop is. */
+export async function inMode<Value>(
+  shop: Shop,
+  mode: Mode,
+  pods: readonly string[],
+  task: () => Promise<Value>,
+): Promise<Value> {
+  const set = async (to: Mode): Promise<void> => {
+    await Promise.all(
+      pods.map(async (name) => {
+        await shop.sidecar(name).setMode(to)
+      }),
+    )
+  }
+  try {
+    await set(mode)
+    return await task()
+  } finally {
+    await set('l7')
+  }
+}
+
+/** What was added from one count by name to a later one. */
+export function difference(
+  before: ReadonlyMap<string, number>,
+  now: ReadonlyMap<string, number>,
+): Map<string, number> {
+  const added = [...now].map(([key, value]) => [key, value - (before.get(key) ?? 0)] as const)
+  return new Map(added.filter(([, value]) => value > 0))
 }

@@ -12,7 +12,7 @@ export const HELP: string = `npm start              the demo shop, with a live t
 npm start -- --once    a scripted tour with a verdict a line; exits 0 if all of it is ok, 1 if not
 
   --once       run the tour
-  --rate N     pages a second that the customers ask for, 1 to 200 (default 12); each makes three to four connections
+  --rate N     pages a second that the customers ask for, 1 to 200 (default 12); each makes three to four requests
   --help       this text
 `
 

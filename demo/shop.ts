@@ -9,6 +9,7 @@ import { Conversation } from './conversation.ts'
 import { type ServiceManifest, writeManifest } from './manifests.ts'
 import { type Child, run } from './pods/child.ts'
 import { APP_UID, Network, type Pod, PROXY_UID } from './pods/network.ts'
+import type { Reached } from './shop/service.ts'
 import { Sidecar } from './sidecar.ts'
 
 const FOLDER = '/run/shop'
@@ -21,6 +22,10 @@ export const ADDRESSES = {
   mail: '198.18.100.3',
 } as const
 
+/** Asks the application of the pod for its count. The sidecar's user is not redirected. */
+const COUNT =
+  'exec 3<>/dev/tcp/127.0.0.1/9080; printf "GET /count HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
+
 /** Tells of one step of the start: what it is, and what it came to. */
 export type Say = (step: string, detail: string) => void
 
@@ -31,6 +36,7 @@ export class Shop {
   readonly #apps = new Map<string, Child>()
   readonly #notReady = new Set<string>()
   #customer: Conversation | undefined
+  #cookie: string | undefined
 
   private constructor(network: Network) {
     this.network = network
@@ -93,6 +99,12 @@ export class Shop {
     return JSON.parse(done.stdout)
   }
 
+  /** What has reached the application of a pod, as that says itself: asked inside the pod, past the mesh. */
+  async reached(name: string): Promise<Reached> {
+    const { stdout } = await this.pod(name).exec(PROXY_UID, ['bash', '-c', COUNT])
+    return JSON.parse(stdout.slice(stdout.indexOf('\r\n\r\n'))) as Reached
+  }
+
   /** Starts the client in a pod for a longer conversation. */
   converse(podName: string, ...args: readonly string[]): Conversation {
     const command = ['node', 'build/demo/shop/client.js', ...args]
@@ -101,11 +113,12 @@ export class Shop {
 
   /** The instance dies as a pod dies: application and sidecar at once, and its endpoint stays listed. */
   async kill(name: string): Promise<void> {
-    await Promise.all([found(this.#apps, name).stop('SIGKILL'), this.sidecar(name).kill()])
+    await Promise.all([this.sidecar(name).kill(), found(this.#apps, name).stop('SIGKILL')])
   }
 
   /** Starts application and sidecar of a killed instance again. */
   async restart(name: string): Promise<void> {
+    if (found(this.#apps, name).exit === undefined) throw new Error(`${name} was not killed`)
     await Promise.all([this.#startApp(name), this.sidecar(name).start()])
   }
 
@@ -113,6 +126,12 @@ export class Shop {
   setReady(name: string, isReady: boolean): void {
     if (isReady) this.#notReady.delete(name)
     else this.#notReady.add(name)
+    this.#writeManifests()
+  }
+
+  /** Edits the policy of the reviews: a client is kept by a cookie of that name, or not. */
+  setCookie(name: string | undefined): void {
+    this.#cookie = name
     this.#writeManifests()
   }
 
@@ -170,7 +189,10 @@ export class Shop {
       ready: !this.#notReady.has(name),
     }))
     const services: readonly ServiceManifest[] = [
-      service('reviews', 9080, reviews),
+      {
+        ...service('reviews', 9080, reviews),
+        ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
+      },
       service('ratings', 9080, [{ ip: this.pod('ratings').ip6, ready: true }]),
       service('mail', 2525, [{ ip: this.pod('mail').ip, ready: true }]),
     ]

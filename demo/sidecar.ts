@@ -13,11 +13,13 @@ const COMMAND = ['node', 'build/src/cli/main.js']
 const ADMIN_PORT = 15000
 const READY_LIMIT = 20_000
 const FETCH_LIMIT = 3000
-/** Reads paths, writes answers; each ends with a NUL. */
-const FETCHER = `while read -r path; do
-  { printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$path" >&3; cat <&3; } 3<>/dev/tcp/127.0.0.1/${ADMIN_PORT}
+/** Reads a method and a path a line, writes answers; each ends with a NUL. */
+const FETCHER = `while read -r method path; do
+  { printf '%s %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$method" "$path" >&3; cat <&3; } 3<>/dev/tcp/127.0.0.1/${ADMIN_PORT}
   printf '\\0'
 done 2>/dev/null`
+
+export type Mode = 'l4' | 'l7'
 
 export interface SidecarOptions {
   readonly folder: string
@@ -39,7 +41,7 @@ export class Sidecar {
     this.#config = `${options.folder}/${pod.name}.yaml`
     writeFileSync(
       this.#config,
-      `mode: l4
+      `mode: l7
 admin: 127.0.0.1:${ADMIN_PORT}
 outbound: { transparent: "[::]:15001" }
 inbound: { transparent: "[::]:15006" }
@@ -76,8 +78,8 @@ egress: ${options.egress}
   }
 
   /** A path of the admin port; not ok and empty where nothing answers. */
-  async fetch(path: string): Promise<{ isOk: boolean; body: string }> {
-    const asked = this.#queue.then(async () => await this.#ask(path))
+  async fetch(path: string, method = 'GET'): Promise<{ isOk: boolean; body: string }> {
+    const asked = this.#queue.then(async () => await this.#ask(`${method} ${path}`))
     this.#queue = asked.catch(() => undefined)
     const text = await asked
     const end = text.indexOf('\r\n\r\n')
@@ -91,7 +93,21 @@ egress: ${options.egress}
     return flowsOf(parseMetrics(body))
   }
 
-  async #ask(path: string): Promise<string> {
+  /** How it carries connections that begin now. */
+  async mode(): Promise<Mode> {
+    const { isOk, body } = await this.fetch('/mode')
+    const mode = body.trim()
+    if (isOk && (mode === 'l4' || mode === 'l7')) return mode
+    throw new Error(`the sidecar of ${this.pod.name} does not answer`)
+  }
+
+  /** Switches it, as a user would; open connections end as they began. */
+  async setMode(mode: Mode): Promise<void> {
+    const { isOk } = await this.fetch(`/mode?to=${mode}`, 'PUT')
+    if (!isOk) throw new Error(`the sidecar of ${this.pod.name} was not switched to ${mode}`)
+  }
+
+  async #ask(line: string): Promise<string> {
     const fetcher = this.#fetcher ?? this.#startFetcher()
     let timer: NodeJS.Timeout | undefined
     const text = await new Promise<string>((resolve) => {
@@ -101,7 +117,7 @@ egress: ${options.egress}
         this.#fetcher = undefined
         resolve('')
       }, FETCH_LIMIT)
-      fetcher.process.stdin?.write(`${path}\n`)
+      fetcher.process.stdin?.write(`${line}\n`)
     })
     clearTimeout(timer)
     return text

@@ -1,40 +1,73 @@
 // The tour's steps on what changes under traffic: an instance dies, comes back, and is taken out by an edit.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { flowsIn, type Part, until } from './observe.ts'
+import { difference, flowsIn, inMode, type Part, until } from './observe.ts'
 import type { Held } from './shop/client.ts'
+import type { SteadyReport } from './shop/steady.ts'
 import { REVIEWS, type Shop } from './shop.ts'
-import { answered, describeShares, fetchMany } from './steps-traffic.ts'
-import type { Step } from './tour.ts'
+import { answered, describeNames, describeShares, fetchMany } from './steps-traffic.ts'
+import type { Step, Verdict } from './tour.ts'
 
 const WHO = 'http://reviews:9080/who'
 const RATE = 40
 const VICTIM = 'reviews-2'
+/** Requests a second, and their connections. */
+const STEADY = { connections: 4, rate: 200 } as const
 const EDITED = 'reviews-3'
 const LIMIT = 8000
 
 export const killed: Step = {
-  name: 'an instance is killed under traffic',
+  name: 'an instance is killed, L4',
   async run(shop) {
+    return await inMode(shop, 'l4', ['web'], async () => await killBetweenPages(shop))
+  },
+}
+
+async function killBetweenPages(shop: Shop): Promise<Verdict> {
+  const failures = async (): Promise<Map<string, number>> => reasons(shop, shop.pod(VICTIM).ip)
+  const before = await failures()
+  const start = await shop.customer('report')
+  await shop.customer(`rate ${RATE}`)
+  await sleep(1000)
+  // Between two pages, so that none is lost in the middle of its answer: at L4 no proxy could give that one back.
+  await shop.customer('pause')
+  await shop.kill(VICTIM)
+  await shop.customer(`rate ${RATE}`)
+  await sleep(2500)
+  const end = await shop.customer('pause')
+  const done = end.done - start.done
+  const failed = end.failed - start.failed
+  const [count, met] = describeReasons(difference(before, await failures()))
+  const observed = `killed between two of ${done} pages at ${RATE} a second, ${failed} failed${failed > 0 ? ` (${end.lastError})` : ''}; ${met === '' ? 'no connection' : met} met ${VICTIM} and went to another instance`
+  return { isOk: failed === 0 && done > RATE && count > 0, observed }
+}
+
+export const struck: Step = {
+  name: 'an instance is killed under requests, L7',
+  async run(shop) {
+    const { connections, rate } = STEADY
     const failures = async (): Promise<Map<string, number>> => reasons(shop, shop.pod(VICTIM).ip)
     const before = await failures()
-    const start = await shop.customer('report')
-    await shop.customer(`rate ${RATE}`)
+    const caller = shop.converse('web', 'steady', WHO, String(connections), String(rate))
+    await caller.ask('begin')
     await sleep(1000)
-    // Between two pages, so that none is lost in the middle of its answer: no proxy could give that one back.
-    await shop.customer('pause')
+    // In the middle of it: a request that was on its way to the instance is sent again to another.
     await shop.kill(VICTIM)
-    await shop.customer(`rate ${RATE}`)
-    await sleep(2500)
-    const end = await shop.customer('pause')
-    const done = end.done - start.done
-    const failed = end.failed - start.failed
-    const why = difference(before, await failures())
-    const count = [...why.values()].reduce((all, each) => all + each, 0)
-    const met = [...why].map(([reason, times]) => `${times} ${reason}`).join(', ')
-    const observed = `killed between two of ${done} pages at ${RATE} a second, ${failed} failed${failed > 0 ? ` (${end.lastError})` : ''}; ${met === '' ? 'no connection' : met} met ${VICTIM} and went to another instance`
-    return { isOk: failed === 0 && done > RATE && count > 0, observed }
+    const then = (await caller.ask('report')) as SteadyReport
+    await sleep(2000)
+    const { done, failed, lastError } = (await caller.ask('pause')) as SteadyReport
+    await caller.child.stop()
+    const had = then.answers[VICTIM] ?? 0
+    const [count, met] = describeReasons(difference(before, await failures()))
+    const observed = `killed after ${had} of its answers, in the middle of ${done} GETs at ${rate} a second; ${failed} failed${failed > 0 ? ` (${lastError})` : ''}; ${met === '' ? 'no connection' : met} met ${VICTIM}, and the others answered`
+    const isOk = failed === 0 && had > rate / 10 && done - then.done > rate && count > 0
+    return { isOk, observed }
   },
+}
+
+function describeReasons(added: ReadonlyMap<string, number>): [count: number, text: string] {
+  const count = [...added.values()].reduce((all, each) => all + each, 0)
+  return [count, [...added].map(([reason, times]) => `${times} ${reason}`).join(', ')]
 }
 
 export const restarted: Step = {
@@ -52,11 +85,16 @@ export const restarted: Step = {
   },
 }
 
+/** After the other way to die. */
+export const restartedAgain: Step = { ...restarted, name: 'and again started' }
+
 export const edited: Step = {
   name: 'a manifest is edited',
   async run(shop) {
     const held = shop.converse('web', 'hold', WHO, '6')
-    const before = (await held.next()) as Held
+    const before = await inMode(shop, 'l4', ['web'], async () => (await held.next()) as Held)
+    const asking = shop.converse('web', 'hold', WHO, '1')
+    await asking.next()
     const start = performance.now()
     shop.setReady(EDITED, false)
     const reached = await until(
@@ -65,19 +103,27 @@ export const edited: Step = {
       LIMIT,
     )
     const took = performance.now() - start
-    const got = await fetchMany(shop, 'web', WHO, 30)
-    const after = (await held.ask('again')) as Held
-    await held.child.stop()
+    const got = (await asking.ask('30')) as Held
+    const after = (await held.ask('1')) as Held
+    await Promise.all([held.child.stop(), asking.child.stop()])
     shop.setReady(EDITED, true)
-    const isOut = [...reached, ...got].every(({ body }) => body?.from !== EDITED)
+    const isOut =
+      reached.every(({ body }) => body?.from !== EDITED) && got.names.every(isOther(EDITED))
     const isKept = before.names.join() === after.names.join() && after.connections === 6
     const there = before.names.filter((name) => name === EDITED).length
     const kept = isKept
-      ? `6 open connections undisturbed, ${there} of them to ${EDITED}`
+      ? `6 open connections of L4 undisturbed, ${there} of them to ${EDITED}`
       : `open connections were ${before.names.join(', ')} and are ${after.names.join(', ')}, ${after.connections} made`
-    const observed = `${EDITED} not ready: seen within ${Math.ceil(took)} ms; 30 new connections: ${describeShares(got)}; ${kept}`
-    return { isOk: isOut && isKept && there > 0 && answered(got) === 30, observed }
+    const observed = `${EDITED} not ready: seen within ${Math.ceil(took)} ms; 30 requests on a connection that was open: ${describeNames(got.names)}; ${kept}`
+    const isSpread = new Set(got.names).size === REVIEWS.length - 1
+    return { isOk: isOut && isSpread && isKept && there > 0, observed }
   },
+}
+
+/** True of the other instances. */
+function isOther(left: string): (name: string) => boolean {
+  const others: readonly string[] = REVIEWS.filter((name) => name !== left)
+  return (name) => others.includes(name)
 }
 
 export const restored: Step = {
@@ -101,9 +147,4 @@ async function reasons(shop: Shop, ip: string): Promise<Map<string, number>> {
     for (const [reason, times] of flow.reasons) all.set(reason, (all.get(reason) ?? 0) + times)
   }
   return all
-}
-
-function difference(before: Map<string, number>, now: Map<string, number>): Map<string, number> {
-  const added = [...now].map(([key, value]) => [key, value - (before.get(key) ?? 0)] as const)
-  return new Map(added.filter(([, value]) => value > 0))
 }

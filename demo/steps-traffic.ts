@@ -1,42 +1,51 @@
 // The tour's steps on what a connection meets: captured on both sides, balanced, to itself, over IPv6, a server that
 // speaks first, and what lies outside of the mesh.
 
-import { type Part, watch } from './observe.ts'
-import type { Got, Greeted } from './shop/client.ts'
+import { inMode, type Part, watch } from './observe.ts'
+import type { Got, Greeted, Held } from './shop/client.ts'
 import { ADDRESSES, REVIEWS, type Shop } from './shop.ts'
 import type { Step, Verdict } from './tour.ts'
 
 const WHO = 'http://reviews:9080/who'
 const FROM_WEB: Part = { pods: ['web'], direction: 'outbound', service: 'reviews.default:9080' }
+const INTO_REVIEWS: Part = { pods: REVIEWS, direction: 'inbound' }
 
 export const captured: Step = {
   name: 'captured in both directions',
   async run(shop) {
     const count = 40
-    const [out, into] = await Promise.all([
-      watch(shop, FROM_WEB),
-      watch(shop, { pods: REVIEWS, direction: 'inbound' }),
-    ])
+    const l4 = await inMode(shop, 'l4', ['web', ...REVIEWS], async () => {
+      const [out, into] = await Promise.all([watch(shop, FROM_WEB), watch(shop, INTO_REVIEWS)])
+      const got = await fetchMany(shop, 'web', WHO, count)
+      const [sent, taken] = [await out.settled(), await into.settled()]
+      const [written, read] = [total(got, 'written'), total(got, 'read')]
+      const bytes = sent.received === written && sent.sent === read
+      const observed = `L4: ${answered(got)} of ${count} connections answered, ${sent.opened} counted by web's sidecar, ${taken.opened} by those of reviews, ${written} and ${read} bytes${bytes ? ' on both sides' : `, but the sidecar counted ${sent.received} and ${sent.sent}`}`
+      const isOk = [answered(got), sent.opened, taken.opened].every((each) => each === count)
+      return { isOk: isOk && bytes, observed }
+    })
+    const [out, into] = await Promise.all([watch(shop, FROM_WEB), watch(shop, INTO_REVIEWS)])
     const got = await fetchMany(shop, 'web', WHO, count)
-    const [sent, taken] = [await out.settled(), await into.settled()]
-    const written = total(got, 'written')
-    const read = total(got, 'read')
-    const bytes = sent.received === written && sent.sent === read
-    const observed = `${answered(got)} of ${count} connections answered; ${sent.opened} counted by web's sidecar, ${taken.opened} by those of reviews; ${written} and ${read} bytes${bytes ? ', equal on both sides' : `, but the sidecar counted ${sent.received} and ${sent.sent}`}`
-    const isOk = answered(got) === count && sent.opened === count && taken.opened === count
-    return { isOk: isOk && bytes, observed }
+    const [sent, taken] = [await out.answered(count), await into.answered(count)]
+    const observed = `L7: ${answered(got)} of ${count} requests answered, ${sent.requests} and ${taken.requests} counted`
+    const isOk = [answered(got), sent.requests, taken.requests].every((each) => each === count)
+    return { isOk: isOk && l4.isOk, observed: `${l4.observed}; ${observed}` }
   },
 }
 
 export const peer: Step = {
   name: "the application's peer is its sidecar",
   async run(shop) {
-    const got = await fetchMany(shop, 'web', WHO, 6)
-    const peers = new Map(got.map(({ body }) => [body?.from ?? '', plain(body?.peer ?? '')]))
-    const isOwn = [...peers].every(([name, ip]) => ip === own(shop, name) || ip.startsWith('127.'))
-    const seen = [...peers].sort().map(([name, ip]) => `${name} sees ${ip}`)
+    const l7 = await fetchMany(shop, 'web', WHO, 6)
+    const l4 = await inMode(shop, 'l4', ['web', ...REVIEWS], async () => {
+      return await fetchMany(shop, 'web', WHO, 6)
+    })
+    const got = [...l4, ...l7]
+    const pairs = got.map(({ body }) => [body?.from ?? '', plain(body?.peer ?? '')] as const)
+    const isOwn = pairs.every(([name, ip]) => ip === own(shop, name) || ip.startsWith('127.'))
+    const seen = [...new Set(pairs.map(([name, ip]) => `${name} sees ${ip}`))].sort()
     const observed = `${seen.join(', ')}; web itself is ${shop.pod('web').ip}`
-    return { isOk: isOwn && answered(got) === 6, observed }
+    return { isOk: isOwn && answered(got) === 12, observed }
   },
 }
 
@@ -44,10 +53,19 @@ export const balanced: Step = {
   name: 'balanced over three instances',
   async run(shop) {
     const count = 60
-    const got = await fetchMany(shop, 'web', WHO, count)
-    const shares = REVIEWS.map((name) => got.filter(({ body }) => body?.from === name).length)
-    const isOk = answered(got) === count && shares.every((share) => share >= count / 6)
-    return { isOk, observed: `${count} connections: ${describeShares(got)}` }
+    const l4 = await inMode(shop, 'l4', ['web'], async () => {
+      return await fetchMany(shop, 'web', WHO, count)
+    })
+    const held = shop.converse('web', 'hold', WHO, '1')
+    await held.next()
+    const l7 = (await held.ask(String(count))) as Held
+    await held.child.stop()
+    const shares = [l4.map(({ body }) => body?.from ?? ''), l7.names].map((names) =>
+      REVIEWS.map((name) => names.filter((each) => each === name).length),
+    )
+    const isOk = shares.flat().every((share) => share >= count / 6) && l7.connections === 1
+    const observed = `L4: ${count} connections, ${describeShares(l4)}; L7: ${count} requests on one connection, ${describeNames(l7.names)}`
+    return { isOk: isOk && answered(l4) === count, observed }
   },
 }
 
@@ -85,9 +103,9 @@ export const ipv6: Step = {
       watch(shop, { pods: ['ratings'], direction: 'inbound' }),
     ])
     const got = await fetchMany(shop, 'reviews-1', 'http://ratings:9080/', count)
-    const [sent, taken] = [await out.settled(), await into.settled()]
-    const isOk = [answered(got), sent.opened, taken.opened].every((each) => each === count)
-    const observed = `${answered(got)} of ${count} from reviews to [${ADDRESSES.ratings}]:9080; ${sent.opened} counted on the way out, ${taken.opened} on the way in, to ${endpoint}9080`
+    const [sent, taken] = [await out.answered(count), await into.answered(count)]
+    const isOk = [answered(got), sent.requests, taken.requests].every((each) => each === count)
+    const observed = `${answered(got)} of ${count} requests from reviews to [${ADDRESSES.ratings}]:9080; ${sent.requests} counted on the way out, ${taken.requests} on the way in, to ${endpoint}9080`
     return { isOk, observed }
   },
 }
@@ -115,8 +133,8 @@ export const egress: Step = {
     const refusals = await watch(shop, { pods: ['ratings'], direction: 'outbound' })
     const [allowed] = await fetchMany(shop, 'web', url, 1)
     const [denied] = await fetchMany(shop, 'ratings', url, 1)
-    const [sent, refused] = [await out.settled(), await refusals.settled()]
-    const isAllowed = allowed?.body?.from === 'customer' && sent.opened === 1
+    const [sent, refused] = [await out.answered(1), await refusals.settled()]
+    const isAllowed = allowed?.body?.from === 'customer' && sent.requests === 1
     const isDenied = denied?.error !== undefined && refused.errors === 1
     const observed = `web may (${allowed?.body === undefined ? (allowed?.error ?? '') : 'answered'}), ratings with "egress: deny" may not (${denied?.error ?? 'answered'}; ${refused.errors} refusal counted)`
     return { isOk: isAllowed && isDenied, observed }
@@ -132,13 +150,16 @@ export async function fetchMany(
   return (await shop.client(podName, 'get', url, String(count))) as readonly Got[]
 }
 
-/** `20 + 20 + 20` in the order of the instances, and what was not answered. */
+/** `20 reviews-1, 20 reviews-2, ...`, and what was not answered. */
 export function describeShares(got: readonly Got[]): string {
-  const shares = REVIEWS.map(
-    (name) => `${got.filter(({ body }) => body?.from === name).length} ${name}`,
-  )
-  const errors = [...new Set(got.flatMap(({ error }) => (error === undefined ? [] : [error])))]
-  return [...shares, ...errors].join(', ')
+  return describeNames(got.map(({ body, error }) => body?.from ?? error ?? ''))
+}
+
+/** The same of names, and of whatever else is among them. */
+export function describeNames(names: readonly string[]): string {
+  const known: readonly string[] = REVIEWS
+  const shares = known.map((name) => `${names.filter((each) => each === name).length} ${name}`)
+  return [...shares, ...new Set(names.filter((name) => !known.includes(name)))].join(', ')
 }
 
 export function answered(got: readonly Got[]): number {

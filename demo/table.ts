@@ -1,73 +1,85 @@
-// The live table: who calls whom, how often, how much, and how the connections are shared out. Numbers in, lines out.
+// The live table: who calls whom, how often, how fast, how much, and how it is shared out. Numbers in, lines out.
 //
 // Every line fits the width it is given. Where the numbers come from is left to live.ts.
 
+import { bar, percent } from './bars.ts'
 import type { Paint } from './paint.ts'
 
 export interface Share {
   readonly name: string
-  /** Of the connections since the start. */
-  readonly opened: number
+  readonly count: number
 }
 
 export interface Row {
   readonly from: string
   readonly to: string
-  readonly perSecond: number
+  /** What is balanced there: requests are L7, connections are L4. */
+  readonly mode: string
+  /** A second; undefined where the sidecar looks at connections alone. */
+  readonly requests: number | undefined
+  /** Connections made, a second. */
+  readonly connections: number
   readonly open: number
-  readonly opened: number
-  readonly failures: number
+  readonly failed: number
+  /** In seconds; undefined where no request was seen. */
+  readonly p50: number | undefined
+  readonly p99: number | undefined
   /** Bytes a second, from and to the caller. */
   readonly received: number
   readonly sent: number
   readonly shares: readonly Share[]
 }
 
-const BAR = 20
-const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const
-const HEAD = ['conn/s', 'open', 'total', 'failed', 'in', 'out'] as const
-const WIDTHS = [7, 5, 8, 7, 11, 11] as const
+const NONE = '-'
+const HEAD = ['req/s', 'conn/s', 'open', 'failed', 'p50', 'p99', 'in', 'out'] as const
+const WIDTHS = [6, 6, 5, 6, 8, 8, 10, 10] as const
 
 /** The table's lines: a head, a line a row, a bar an endpoint where there are several. */
 export function renderTable(rows: readonly Row[], width: number, paint: Paint): string[] {
   const from = column(rows.map((row) => row.from))
   const to = column(rows.map((row) => row.to))
-  const head = [pad('from', from), pad('to', to), ...HEAD.map((name, i) => padLeft(name, i))]
+  const head = [pad('from', from), pad('to', to), 'mode', ...HEAD.map(padLeft)]
   const lines = [paint.dim(cut(head.join('  '), width))]
   for (const row of rows) {
-    lines.push(cut([pad(row.from, from), pad(row.to, to), ...figures(row)].join('  '), width))
+    const cells = [pad(row.from, from), pad(row.to, to), pad(row.mode, 4), ...figures(row)]
+    lines.push(cut(cells.join('  '), width))
     if (row.shares.length < 2) continue
-    for (const line of bars(row.shares)) lines.push(paint.cyan(cut(`  ${line}`, width)))
+    const unit = row.requests === undefined ? 'connections' : 'requests'
+    for (const line of bars(row.shares, unit)) lines.push(paint.cyan(cut(`  ${line}`, width)))
   }
   return lines
 }
 
 function figures(row: Row): string[] {
   const texts = [
-    row.perSecond.toFixed(1),
+    row.requests?.toFixed(1) ?? NONE,
+    row.connections.toFixed(1),
     String(row.open),
-    String(row.opened),
-    String(row.failures),
+    String(row.failed),
+    formatTime(row.p50),
+    formatTime(row.p99),
     formatRate(row.received),
     formatRate(row.sent),
   ]
   return texts.map(padLeft)
 }
 
-function bars(shares: readonly Share[]): string[] {
-  const total = shares.reduce((all, { opened }) => all + opened, 0)
+function bars(shares: readonly Share[], unit: string): string[] {
+  const total = shares.reduce((all, { count }) => all + count, 0)
   const name = Math.max(...shares.map((share) => share.name.length))
-  return shares.map((share) => {
-    const part = total === 0 ? 0 : share.opened / total
-    const percent = `${Math.round(part * 100)} %`.padStart(5)
-    return `${pad(share.name, name)}  ${pad(bar(part), BAR)} ${percent}  ${share.opened}`
+  return shares.map(({ name: text, count }) => {
+    const part = total === 0 ? 0 : count / total
+    return `${pad(text, name)}  ${pad(bar(part), 20)} ${percent(part).padStart(5)}  ${count} ${unit}`
   })
 }
 
-/** A bar of up to twenty characters, drawn in eighths. */
-export function bar(part: number): string {
-  const eighths = Math.round(Math.min(Math.max(part, 0), 1) * BAR * 8)
-  return '█'.repeat(Math.floor(eighths / 8)) + (PARTS[eighths % 8] ?? '')
+/** `0.4 ms`, `12 ms`, `1.5 s`. */
+export function formatTime(seconds: number | undefined): string {
+  if (seconds === undefined) return NONE
+  const milliseconds = seconds * 1000
+  if (milliseconds < 9.95) return `${milliseconds.toFixed(1)} ms`
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`
+  return `${seconds.toFixed(1)} s`
 }
 
 /** Bytes a second with a decimal unit: `812 B/s`, `12.3 kB/s`. */
@@ -94,6 +106,6 @@ function padLeft(text: string, index: number): string {
   return text.padStart(WIDTHS[index] ?? 8)
 }
 
-function cut(text: string, width: number): string {
+export function cut(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text.trimEnd()
 }

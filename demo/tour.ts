@@ -10,6 +10,8 @@ export interface Verdict {
   readonly isOk: boolean
   /** What was seen, with its numbers. */
   readonly observed: string
+  /** What is better seen in lines of its own. */
+  readonly lines?: readonly string[]
 }
 
 export interface Step {
@@ -29,10 +31,11 @@ export async function runTour(
   const width = Math.max(...steps.map(({ name }) => name.length))
   let failed = 0
   for (const step of steps) {
-    const { isOk, observed } = await attempt(step, shop)
+    const { isOk, observed, lines = [] } = await attempt(step, shop)
     if (!isOk) failed++
     const word = isOk ? paint.green('ok    ') : paint.red('FAILED')
     print(`${word}  ${paint.bold(step.name.padEnd(width))}  ${observed}`)
+    for (const line of lines) print(`${' '.repeat(width + 10)}${paint.cyan(line)}`)
   }
   print('')
   const summary = `${steps.length - failed} ok, ${failed} failed`

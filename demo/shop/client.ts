@@ -1,16 +1,22 @@
-// A client that the tour runs in a pod, as that pod's application: `get URL COUNT`, `greet HOST PORT` or
-// `hold URL COUNT`. What it saw is printed as lines of JSON; it never waits longer than a few seconds.
+// A client that the demo runs in a pod, as that pod's application. What it saw is printed as lines of JSON; it never
+// waits longer than a few seconds for an answer. See the functions for what it can do.
 
 import { Agent, get } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { runSteady } from './steady.ts'
+import { speakWebSocket } from './web-socket.ts'
 
 const TIMEOUT = 4000
-const [mode = '', target = '', third = ''] = process.argv.slice(2)
+const [mode = '', target = '', third = '', ...rest] = process.argv.slice(2)
 
 export interface Got {
+  /** Of an answer with status 200. */
   readonly body?: { readonly from: string; readonly peer: string }
+  readonly status?: number
   readonly error?: string
+  /** The first that was set, as `name=value`. */
+  readonly cookie?: string
   /** Bytes that the socket read and wrote. */
   readonly read: number
   readonly written: number
@@ -24,39 +30,55 @@ export interface Greeted {
 }
 
 export interface Held {
-  /** Who answered, one name a connection. */
+  /** Who answered, one name a request. */
   readonly names: readonly string[]
   /** Connections made so far. */
   readonly connections: number
 }
 
+export interface Visited {
+  readonly names: readonly string[]
+  readonly cookies: number
+}
+
 const sockets = new Set<Socket>()
 
-if (mode === 'get') print(await getMany())
-else if (mode === 'greet') print(await greet(target, Number(third)))
-else await hold()
+const MODES: Readonly<Record<string, () => unknown>> = {
+  get: getMany,
+  greet: async () => await greet(target, Number(third)),
+  send: async () => await send(target, Number(third), rest),
+  visit: async () => await visit(Number(third), Number(rest[0])),
+  websocket: async () => await speakWebSocket(target, [third, ...rest]),
+  hold,
+  steady: () => {
+    runSteady(target, Number(third), Number(rest[0]))
+  },
+}
+
+const result = await MODES[mode]?.()
+if (result !== undefined) print(result)
 
 function print(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`)
 }
 
-/** One connection after the other, each with one request. */
+/** `get URL COUNT`: one connection after the other, each with one request. */
 async function getMany(): Promise<Got[]> {
   const all: Got[] = []
   for (let i = 0; i < Number(third); i++) all.push(await getOnce(false))
   return all
 }
 
-async function getOnce(agent: Agent | false): Promise<Got> {
+async function getOnce(agent: Agent | false, headers = {}): Promise<Got> {
   return await new Promise((resolve) => {
     let socket: Socket | undefined
-    const settle = (rest: Pick<Got, 'body' | 'error'>): void => {
-      resolve({ ...rest, read: socket?.bytesRead ?? 0, written: socket?.bytesWritten ?? 0 })
+    const settle = (what: Omit<Got, 'read' | 'written'>): void => {
+      resolve({ ...what, read: socket?.bytesRead ?? 0, written: socket?.bytesWritten ?? 0 })
     }
     const fail = (error: Error): void => {
       settle({ error: error.message })
     }
-    const request = get(target, { agent, timeout: TIMEOUT }, (response) => {
+    const request = get(target, { agent, headers, timeout: TIMEOUT }, (response) => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (part: string) => {
@@ -64,7 +86,11 @@ async function getOnce(agent: Agent | false): Promise<Got> {
       })
       response.on('error', fail)
       response.on('end', () => {
-        settle({ body: JSON.parse(text) as NonNullable<Got['body']> })
+        const status = response.statusCode ?? 0
+        const cookie = response.headers['set-cookie']?.[0]?.split(';')[0]
+        const known = { status, ...(cookie === undefined ? {} : { cookie }) }
+        if (status === 200) settle({ ...known, body: JSON.parse(text) as NonNullable<Got['body']> })
+        else settle({ ...known, error: `answered ${status}` })
       })
     })
     request.on('socket', (given) => {
@@ -76,7 +102,7 @@ async function getOnce(agent: Agent | false): Promise<Got> {
   })
 }
 
-/** Says nothing until the server has spoken, then a line, then goodbye. */
+/** `greet HOST PORT`: says nothing until the server has spoken, then a line, then goodbye. */
 async function greet(host: string, port: number): Promise<Greeted> {
   const start = performance.now()
   return await new Promise((resolve) => {
@@ -102,20 +128,72 @@ async function greet(host: string, port: number): Promise<Greeted> {
   })
 }
 
-/** Opens its connections and keeps them; each line on standard input asks again on the same ones. */
+/** `send HOST PORT TEXT...`: each text as it stands on a connection of its own, and what came back. */
+async function send(host: string, port: number, texts: readonly string[]): Promise<string[]> {
+  const answers: string[] = []
+  for (const text of texts) {
+    answers.push(
+      await new Promise<string>((resolve) => {
+        let answer = ''
+        const socket = connect(port, host, () => socket.write(text))
+        socket.setTimeout(TIMEOUT, () => socket.destroy(new Error('not closed in time')))
+        socket.setEncoding('utf8')
+        socket.on('data', (part: string) => {
+          answer += part
+        })
+        socket.on('error', (error) => {
+          resolve(`${answer}${error.message}`)
+        })
+        socket.on('close', () => {
+          resolve(answer)
+        })
+      }),
+    )
+  }
+  return answers
+}
+
+/**
+ * `visit URL VISITORS TIMES`: visitors who ask so often, each time on a new connection, and bring along the cookies
+ * that they were given. Who answered, by visitor, and how many cookies each was given.
+ */
+async function visit(visitors: number, times: number): Promise<Visited[]> {
+  const all: Visited[] = []
+  for (let i = 0; i < visitors; i++) {
+    const names: string[] = []
+    const cookies: string[] = []
+    for (let j = 0; j < times; j++) {
+      const { body, error, cookie } = await getOnce(
+        false,
+        cookies.length === 0 ? {} : { cookie: cookies.join('; ') },
+      )
+      names.push(body?.from ?? `failed: ${error ?? ''}`)
+      if (cookie !== undefined) cookies.push(cookie)
+    }
+    all.push({ names, cookies: cookies.length })
+  }
+  return all
+}
+
+/**
+ * `hold URL COUNT`: opens so many connections, asks once on each, and keeps them. A line on standard input asks
+ * again on the same ones, as often as the number in it says.
+ */
 async function hold(): Promise<void> {
   const agents = Array.from(
     { length: Number(third) },
     () => new Agent({ keepAlive: true, maxSockets: 1 }),
   )
-  const ask = async (): Promise<void> => {
+  const ask = async (times: number): Promise<void> => {
     const names: string[] = []
-    for (const agent of agents) {
-      const { body, error } = await getOnce(agent)
-      names.push(body?.from ?? `failed: ${error ?? ''}`)
+    for (let i = 0; i < times; i++) {
+      for (const agent of agents) {
+        const { body, error } = await getOnce(agent)
+        names.push(body?.from ?? `failed: ${error ?? ''}`)
+      }
     }
     print({ names, connections: sockets.size } satisfies Held)
   }
-  await ask()
-  createInterface({ input: process.stdin }).on('line', () => void ask())
+  await ask(1)
+  createInterface({ input: process.stdin }).on('line', (line) => void ask(Number(line)))
 }

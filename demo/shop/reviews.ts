@@ -1,12 +1,20 @@
-// The shop's reviews: a text, and the stars that it asks the ratings for. `/who` says only who answers.
+// The shop's reviews: a text, and the stars that it asks the ratings for. `/who` says only who answers, `/busy` that it
+// cannot, and a WebSocket is told its own words.
 
-import { getJson, seen, serveJson } from './service.ts'
+import { getJson, NAME, Status, seen, serveJson } from './service.ts'
+import { acceptWebSocket } from './web-socket.ts'
 
-serveJson(9080, async (request) => {
+const server = serveJson(9080, async (request) => {
   if (request.url === '/who') return seen(request)
+  if (request.url === '/busy') throw new Status(503)
+  if (request.url !== '/') throw new Status(404)
   return {
     ...seen(request),
     text: 'Keeps what it promises.',
     ratings: await getJson('http://ratings:9080/'),
   }
+})
+
+server.on('upgrade', (request, socket) => {
+  acceptWebSocket(request, socket, (text) => `${NAME} heard ${text}`)
 })

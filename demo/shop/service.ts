@@ -1,8 +1,9 @@
-// What the programs of the shop share: a JSON server and a JSON client that make a new connection a request.
+// What the programs of the shop share: a JSON server that counts what reaches it, and a JSON client that makes a new
+// connection a request.
 //
 // Plain node:http, as an application that was never told about a mesh would have it.
 
-import { createServer, get, type IncomingMessage } from 'node:http'
+import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 
 export const NAME: string = process.env['NAME'] ?? 'unnamed'
 const TIMEOUT = 5000
@@ -17,17 +18,39 @@ export function seen(request: IncomingMessage): Seen {
   return { from: NAME, peer: request.socket.remoteAddress ?? '' }
 }
 
-/** Answers each request with what `answer` makes of it; 502 if it throws. */
+/** What has reached the server: requests, and bytes that were none. Asking at `/count` does not count. */
+export interface Reached {
+  readonly requests: number
+  readonly malformed: number
+}
+
+/** Thrown by an `answer` for a status other than 200. */
+export class Status extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`status ${status}`)
+    this.status = status
+  }
+}
+
+/** Answers each request with what `answer` makes of it; 502 if it throws anything but a Status. */
 export function serveJson(
   port: number,
   answer: (request: IncomingMessage) => unknown,
   ready: () => void = sayListening,
-): void {
+): Server {
+  const reached = { requests: 0, malformed: 0 }
   const server = createServer((request, response) => {
     const send = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' })
       response.end(`${JSON.stringify(body)}\n`)
     }
+    if (request.url === '/count') {
+      send(200, reached)
+      return
+    }
+    reached.requests++
     void Promise.resolve()
       .then(() => answer(request))
       .then(
@@ -35,12 +58,17 @@ export function serveJson(
           send(200, body)
         },
         (error: unknown) => {
-          send(502, { ...seen(request), error: String(error) })
+          const status = error instanceof Status ? error.status : 502
+          send(status, { ...seen(request), error: String(error) })
         },
       )
   })
+  server.on('clientError', (_, socket) => {
+    reached.malformed++
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+  })
   server.keepAliveTimeout = 60_000
-  server.listen(port, '::', ready)
+  return server.listen(port, '::', ready)
 }
 
 function sayListening(): void {

@@ -28,3 +28,15 @@ t.test('manifests: Service, EndpointSlice and TrafficPolicy of one service', asy
     { kind: 'TrafficPolicy', spec: { loadBalancer: { algorithm: 'roundRobin' } } },
   ])
 })
+
+t.test('manifests: a cookie is part of the policy only where there is one', async (t) => {
+  const service = {
+    ...{ name: 'reviews', clusterIP: '198.18.100.1', port: 9080 },
+    ...({ algorithm: 'roundRobin', instances: [] } as const),
+  }
+  const policyOf = (text: string): unknown => parseAllDocuments(text)[2]?.toJS()
+  t.match(policyOf(renderManifest({ ...service, cookie: 'shop' })), {
+    spec: { loadBalancer: { sessionAffinity: { cookie: { name: 'shop', ttl: '0s' } } } },
+  })
+  t.notMatch(renderManifest(service), /sessionAffinity|shop/)
+})

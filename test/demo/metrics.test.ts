@@ -1,5 +1,5 @@
 import t from 'tap'
-import { flowsOf, parseMetrics, since, sum } from '../../demo/metrics.ts'
+import { flowsOf, latenciesOf, parseMetrics, quantile, since, sum } from '../../demo/metrics.ts'
 
 const TEXT = `# HELP underpass_tcp_connections_opened_total Connections that were established.
 # TYPE underpass_tcp_connections_opened_total counter
@@ -61,4 +61,50 @@ t.test('metrics: sums and differences', async (t) => {
   t.match(out, { opened: 9, closed: 5, failures: 4, errors: 4 })
   t.match(since(out, sum(flows)), { opened: 9, closed: 0, errors: 0 })
   t.match(sum([]), { opened: 0, sent: 0 })
+})
+
+const REVIEWS =
+  'direction="outbound",source="unknown",service="reviews.default:9080",endpoint="198.18.0.3:9080",route="default"'
+const REQUESTS = `underpass_http_requests_total{${REVIEWS},status="200"} 90
+underpass_http_requests_total{${REVIEWS},status="404"} 4
+underpass_http_requests_total{${REVIEWS},status="503"} 5
+underpass_http_requests_total{${REVIEWS},status="0"} 1
+underpass_http_active_requests{${REVIEWS}} 2
+underpass_http_request_bytes_total{${REVIEWS}} 30
+underpass_http_response_bytes_total{${REVIEWS}} 700
+underpass_http_request_duration_seconds_bucket{${REVIEWS},le="0.001"} 50
+underpass_http_request_duration_seconds_bucket{${REVIEWS},le="0.002"} 90
+underpass_http_request_duration_seconds_bucket{${REVIEWS},le="0.01"} 99
+underpass_http_request_duration_seconds_bucket{${REVIEWS},le="+Inf"} 100
+underpass_http_refused_total{direction="outbound",message="request",reason="bare-lf"} 3
+`
+
+t.test('metrics: requests are in the flow of their connections', async (t) => {
+  const flows = flowsOf(parseMetrics(TEXT + REQUESTS))
+  const flow = flows.find(({ endpoint }) => endpoint === '198.18.0.3:9080')
+  t.match(flow, { opened: 7, requests: 100, active: 2, failed: 6 })
+  t.match(flow, { requestBytes: 30, responseBytes: 700, refused: 0 })
+  t.same(flow?.statuses.get('404'), 4)
+  t.equal(sum(flows).refused, 3, 'of a direction')
+})
+
+t.test('metrics: quantiles within a bucket', async (t) => {
+  const latencies = latenciesOf(flowsOf(parseMetrics(REQUESTS)))
+  t.equal(quantile(latencies, 0.5), 0.001)
+  t.equal(quantile(latencies, 0.7), 0.0015, 'half of the way')
+  t.equal(quantile(latencies, 0.99), 0.01)
+  t.equal(quantile(latencies, 1), 0.01, 'no more is known')
+  t.equal(quantile(new Map(), 0.5), undefined)
+})
+
+t.test('metrics: quantiles of what came since', async (t) => {
+  const flows = flowsOf(parseMetrics(REQUESTS))
+  const before = latenciesOf(flows)
+  t.equal(quantile(latenciesOf(flows, before), 0.5), undefined, 'nothing came')
+  for (const bound of [0.01, Number.POSITIVE_INFINITY]) {
+    for (const { latencies } of flows) {
+      if (latencies.has(bound)) latencies.set(bound, (latencies.get(bound) ?? 0) + 10)
+    }
+  }
+  t.equal(quantile(latenciesOf(flows, before), 0.5), 0.006)
 })

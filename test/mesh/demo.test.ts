@@ -17,8 +17,16 @@ const VERDICTS = [
   'IPv6',
   'the server speaks first',
   'outside of the mesh',
-  'an instance is killed under traffic',
+  'one busy connection, two quiet ones',
+  'switched while connections are open',
+  'every request is counted',
+  'malformed requests are refused',
+  'a WebSocket passes through',
+  'a client is kept by a cookie',
+  'an instance is killed, L4',
   'and started again',
+  'an instance is killed under requests, L7',
+  'and again started',
   'a manifest is edited',
   'and edited back',
 ]
@@ -48,6 +56,13 @@ t.test('demo: the tour is ok from end to end and leaves nothing', { skip }, asyn
     )
   }
   t.match(child.stdout, new RegExp(`^${VERDICTS.length} ok, 0 failed$`, 'm'))
+  const shares = /^ +reviews-\d +\S* +(\d+) % +\d+ +\S+ +(\d+) % +\d+$/gm
+  const [l4, l7] = [1, 2].map((column) =>
+    [...child.stdout.matchAll(shares)].map((line) => Number(line[column])),
+  )
+  t.equal(l4?.length, 3, 'a line an instance')
+  t.ok(Math.max(...(l4 ?? [])) >= 80, `L4 is uneven: ${l4?.join()}`)
+  t.ok(Math.max(...(l7 ?? [])) <= 40, `L7 is even: ${l7?.join()}`)
   t.equal(code, 0, child.describe())
   t.same(await untilGone(token, 'environ'), [])
 })
@@ -77,9 +92,16 @@ t.test('demo: killed in the middle it leaves nothing, and starts again', { skip 
   t.same(await untilGone(token, 'environ'), [])
 
   const second = start(t, token, '--rate', '10')
-  await second.prints(/^web +mail .*[1-9]/m, START_LIMIT)
-  t.match(second.stdout, /^customer +web +\d+\.\d /m)
-  t.match(second.stdout, /reviews-3 198\.18\.0\.6 +█/)
+  await second.prints(/^web +mail +L4 +- +(?!0\.0 )\d+\.\d /m, START_LIMIT)
+  t.match(second.stdout, /^customer +web +L4 +- /m)
+  t.match(second.stdout, /reviews-3 198\.18\.0\.6 +█\S* +\d+ % +\d+ connections$/m)
+  await second.prints(/^web +reviews +L7 +(?!0\.0 )\d+\.\d .* \d+ ms /m, START_LIMIT)
+  t.match(second.stdout, /web's sidecar balances requests \(L7\), next connections/)
+  t.match(second.stdout, /reviews-3 198\.18\.0\.6 +█\S* +\d+ % +\d+ requests$/m)
+  t.ok(
+    second.stdout.split('\n').every((line) => line.length <= 100 || / pods +customer /.test(line)),
+    'readable at 100 columns',
+  )
   process.kill(second.pid, 'SIGINT')
   t.same(await second.exited, { code: 0, signal: null }, 'a demo that was ended is no failure')
   t.match(second.stdout, /\nEnded: pods, rules and processes are gone\.\n$/)
@@ -95,6 +117,10 @@ t.test('demo: the way in that it prints works', { skip }, async (t) => {
   const done = await new Child(['sh', '-c', command]).finish()
   t.equal(done.code, 0, done.stderr)
   t.match(done.stdout, /-j REDIRECT --to-ports 15001/)
+  const put = /^ +(nsenter .*curl -sX PUT .*)$/m.exec(child.stdout)?.[1] ?? 'false'
+  const switched = await new Child(['sh', '-c', put]).finish()
+  t.match(switched, { code: 0, stdout: 'mode is l7\n' })
+  await child.prints(/web's sidecar balances requests \(L7\), switched by hand/, START_LIMIT)
   process.kill(child.pid, 'SIGTERM')
   t.equal((await child.exited).code, 0)
 })

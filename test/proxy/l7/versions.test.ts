@@ -3,6 +3,7 @@
 import t from 'tap'
 import { answering } from '../../support/http-peer.ts'
 import { messages, ok } from '../../support/http-text.ts'
+import { fill, MOST } from './bulk.ts'
 import { backend, get, L7, onBoth, post } from './fixture.ts'
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
@@ -74,20 +75,12 @@ onBoth(t, 'interim: without end, to a client that does not read', async (t, kind
   const client = await f.client()
   await client.send(get())
   client.pause()
-  const { socket, ...connection } = await server.connection(0)
-  t.ok(connection)
-  let sent = 0
-  // As much as goes: an endpoint that is not held back would take all of it.
-  for (let turn = 0; turn < 4000 && !socket.writableNeedDrain; turn += 1) {
-    socket.write(hint)
-    sent += hint.length
-    if (turn % 16 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  t.ok(socket.writableLength > 0, `held back after ${sent} bytes`)
+  const connection = await server.connection(0)
+  const sent = await fill(connection.socket, hint)
+  t.ok(sent < MOST, `held back after ${sent} bytes`)
   client.resume()
   await client.until((text) => text.length === sent, 'all of it')
-  socket.write(ok('done'))
+  connection.write(ok('done'))
   await client.until((text) => text.endsWith('done'))
 })
 

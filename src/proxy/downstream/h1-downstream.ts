@@ -11,8 +11,6 @@ import { Event } from '../http/h1/event.ts'
 import type { Head } from '../http/h1/head.ts'
 import { Method } from '../http/h1/method.ts'
 import { type Refusal, refusalName, requestStatus } from '../http/h1/refusal.ts'
-import { RequestReader } from '../http/h1/request-reader.ts'
-import { Slices } from '../http/h1/slices.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
 import { TICK } from '../net/ticker.ts'
@@ -21,6 +19,7 @@ import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
+import { RequestInput } from './request-input.ts'
 import { ResponseOutput } from './response-output.ts'
 import { Tunnel } from './tunnel.ts'
 import { stripUnofferedUpgrade } from './upgrade.ts'
@@ -43,17 +42,11 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   readonly #connection: Connection
   readonly #host: DownstreamHost
   readonly #outlet: Outlet
-  readonly #reader: RequestReader
-  /** What of the request's body was read and not passed on yet. */
-  readonly #body: Slices = new Slices()
+  readonly #input: RequestInput
   readonly #response: ResponseOutput
   #state: number = READING
-  /** Bytes that came before their turn, in the connection's own buffer, which is not read into meanwhile. */
-  #held: Buffer | undefined
-  #heldAt = 0
   #isPumping = false
   #isOpened = false
-  #requestEnded = false
   #clientEnded = false
   #ticks = 0
   #lastActive: number
@@ -69,11 +62,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#connection = connection
     this.#host = host
     this.#outlet = new Outlet(connection)
-    this.#reader = new RequestReader(host.limits)
-    this.#response = new ResponseOutput(this.#reader.head, this.#outlet, host)
-    this.#exchange = new Exchange(destination, this, this.#reader.head, source, depth)
+    this.#input = new RequestInput(host.limits)
+    this.#response = new ResponseOutput(this.#input.head, this.#outlet, host)
+    this.#exchange = new Exchange(destination, this, this.#input.head, source, depth)
     this.#lastActive = host.ticker.now
-    this.#held = undefined
     this.#successor = undefined
     connection.receiver = this
   }
@@ -90,7 +82,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   onData(_: Connection, chunk: Buffer): void {
     this.#lastActive = this.#host.ticker.now
-    if (this.#state === BUSY && this.#requestEnded) this.#hold(chunk, 0)
+    if (this.#isSettled) this.#hold(chunk, 0)
     else this.#pump(chunk, 0)
   }
 
@@ -103,13 +95,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   onEnd(): void {
     this.#clientEnded = true
-    const isWaited = this.#state === BUSY && (this.#requestEnded || this.#held !== undefined)
-    // It may be waiting for its answer with its own direction ended.
-    if (isWaited) return
-    if (this.#response.isComplete) this.#abandonRequest()
-    else if (this.#state === BUSY) this.#broken('downstream-reset', 'ended within a request')
-    else if (this.#held === undefined && this.#reader.idle) this.#farewell()
-    else this.#refuseRead(this.#reader.close())
+    this.#ended()
   }
 
   onFinished(): void {
@@ -120,17 +106,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#broken('downstream-reset', code)
   }
 
-  /** The request can be sent: gives what is there of its body. */
   ready(): void {
-    const exchange = this.#exchange
-    const { upstream, kept, request } = exchange
-    if (upstream === undefined) return
-    if (kept !== undefined) {
-      upstream.body(kept, request.end, kept.length)
-      upstream.end()
-      upstream.flush()
-      return
-    }
     this.#pass()
   }
 
@@ -139,7 +115,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   head(response: Head): void {
-    this.#response.head(response, this.#exchange, this.#requestEnded && !this.#clientEnded)
+    this.#response.head(response, this.#exchange, this.#mayFollow)
   }
 
   body(bytes: Buffer, start: number, end: number): void {
@@ -160,7 +136,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   resume(): void {
-    if (this.#state !== GONE && this.#held === undefined && !this.#clientEnded) {
+    if (this.#state !== GONE && this.#input.held === undefined && !this.#clientEnded) {
       this.#connection.readStart()
     }
   }
@@ -168,23 +144,26 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   over(): void {
     if (this.#state !== BUSY) return
     this.#response.over()
-    if (this.#outlet.isEmpty || this.#response.isLast || !this.#requestEnded) this.#next()
+    if (this.#outlet.isEmpty || this.#response.isLast || !this.#input.isWhole) this.#next()
   }
 
   fail(error: ErrorCode): void {
     if (this.#state !== BUSY) return
     this.#response.discard()
     if (this.#response.headSent || UNANSWERED.has(error)) this.#reset()
-    else this.#answer(error, this.#reader.head.method !== Method.head)
+    else this.#answer(error, this.#input.head.method !== Method.head)
   }
 
   tunnel(upstream: TunnelEnd, bytes: Buffer | undefined): void {
     this.#response.flush()
     const start = {
       ...{ client: this.#connection, outlet: this.#outlet, clientEnded: this.#clientEnded },
-      ...{ upstream, fromUpstream: bytes, fromClient: this.#held?.subarray(this.#heldAt) },
+      ...{
+        upstream,
+        fromUpstream: bytes,
+        fromClient: this.#input.next()?.subarray(this.#input.heldAt),
+      },
     }
-    this.#held = undefined
     this.#state = GONE
     this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
       this.#host.closed(this)
@@ -196,7 +175,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#successor?.sweep(now, idleTimeout)
     if (this.#state === GONE) return
     const idle = now - this.#lastActive
-    this.#ticks = this.#state === READING && !this.#reader.idle ? this.#ticks + 1 : 0
+    this.#ticks = this.#state === READING && !this.#input.reader.idle ? this.#ticks + 1 : 0
     if (this.#ticks >= HEAD_TICKS) {
       this.#refuse('request-timeout', '', ERRORS['request-timeout'].status)
     } else if (this.#response.isComplete && idle >= ABANDONED) {
@@ -208,12 +187,13 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       this.#broken('downstream-reset', 'gone')
     } else if (idle >= 2 * TICK) {
       this.#connection.rest()
-      if (this.#state === READING) this.#reader.release()
+      if (this.#state === READING) this.#input.reader.release()
     }
   }
 
   drain(): void {
-    if (this.#state === READING && this.#reader.idle && this.#held === undefined) this.#farewell()
+    if (this.#state === READING && this.#input.reader.idle && this.#input.held === undefined)
+      this.#farewell()
   }
 
   abort(error: ErrorCode): void {
@@ -227,38 +207,49 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #pump(chunk: Buffer, from: number): void {
     this.#isPumping = true
     this.#read(chunk, from)
-    while (this.#state === READING && this.#held !== undefined) {
-      const held = this.#held
-      this.#held = undefined
-      this.#read(held, this.#heldAt)
+    while (this.#state === READING) {
+      const held = this.#input.next()
+      if (held === undefined) break
+      this.#read(held, this.#input.heldAt)
     }
     this.#isPumping = false
-    if (this.#state === READING) this.#awaitNext()
+    if (this.#clientEnded) this.#ended()
+    else if (this.#state === READING) this.#awaitNext()
+  }
+
+  /** The client sends nothing more, but may wait for its answers. */
+  #ended(): void {
+    if (this.#state === GONE || this.#isSettled || this.#input.held !== undefined) return
+    if (this.#response.isComplete) this.#abandonRequest()
+    else if (this.#state === BUSY) this.#broken('downstream-reset', 'ended within a request')
+    else if (this.#input.reader.idle) this.#farewell()
+    else this.#refuseRead(this.#input.reader.close())
+  }
+
+  /** The request at hand has come whole. */
+  get #isSettled(): boolean {
+    return this.#state === BUSY && this.#input.isWhole
+  }
+
+  /** Another request may come on the same connection. */
+  get #mayFollow(): boolean {
+    return this.#input.isWhole && (!this.#clientEnded || this.#input.held !== undefined)
   }
 
   #read(chunk: Buffer, from: number): void {
-    const reader = this.#reader
-    let event: Event
-    let at = from
-    do {
-      event = reader.read(chunk, at, chunk.length)
-      at = reader.position
-      if (event === Event.head) {
-        this.#begin(reader.head)
-      } else if (event === Event.body) {
-        const { body } = reader
-        this.#exchange.requestBytes += body.sliceEnd - body.sliceStart
-        this.#body.add(body.slice, body.sliceStart, body.sliceEnd)
-      } else if (event === Event.end) {
-        this.#requestEnded = true
-      }
-    } while (event === Event.head || event === Event.body)
+    const input = this.#input
+    const { reader, head } = input
+    let event = input.read(chunk, from, this.#exchange)
+    if (event === Event.head) {
+      this.#begin(head)
+      event = input.read(chunk, reader.position, this.#exchange)
+    }
     if (event === Event.refused) {
       this.#refuseRead(reader.refusal)
       return
     }
     if (this.#state !== BUSY) return
-    if (at < chunk.length) this.#hold(chunk, at)
+    if (reader.position < chunk.length) this.#hold(chunk, reader.position)
     if (this.#isOpened) this.#pass()
     else this.#open()
   }
@@ -271,7 +262,6 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     stripUnofferedUpgrade(head, exchange)
     this.#state = BUSY
     this.#isOpened = false
-    this.#requestEnded = false
     this.#response.begin()
   }
 
@@ -290,9 +280,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       this.#connection.readStop()
       return
     }
-    this.#body.giveTo(upstream)
-    if (this.#requestEnded) upstream.end()
-    const isTaken = upstream.flush()
+    const isTaken = this.#input.giveTo(upstream, this.#exchange)
     // With that the exchange may have ended.
     if (this.#state !== BUSY) return
     if (isTaken) this.resume()
@@ -300,30 +288,28 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   #hold(chunk: Buffer, at: number): void {
-    this.#held = chunk
-    this.#heldAt = at
+    this.#input.hold(chunk, at)
     this.#connection.readStop()
   }
 
   /** The exchange is over: the next request, or the end. */
   #next(): void {
-    if (this.#response.isLast || !this.#requestEnded) {
+    if (this.#response.isLast || !this.#input.isWhole) {
       this.#farewell()
       return
     }
     this.#state = READING
-    this.#body.clear()
     this.#response.begin()
-    if (this.#reader.isPaused) this.#reader.resume()
+    if (this.#input.reader.isPaused) this.#input.reader.resume()
     if (this.#isPumping) return
-    const held = this.#held
-    this.#held = undefined
+    const held = this.#input.next()
     if (held === undefined) this.#awaitNext()
-    else this.#pump(held, this.#heldAt)
+    else this.#pump(held, this.#input.heldAt)
   }
 
   #awaitNext(): void {
-    if (this.#clientEnded || (this.#host.isDraining && this.#reader.idle)) this.#farewell()
+    if (this.#clientEnded) this.#ended()
+    else if (this.#host.isDraining && this.#input.reader.idle) this.#farewell()
     else this.resume()
   }
 
@@ -355,7 +341,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     const exchange = this.#exchange
     const isUnderWay = this.#state === BUSY && this.#isOpened
     // A head that is not whole says nothing about the method.
-    const hasBody = this.#state !== BUSY || this.#reader.head.method !== Method.head
+    const hasBody = this.#state !== BUSY || this.#input.head.method !== Method.head
     if (!isUnderWay) exchange.begin(this.#host.clock.now())
     exchange.details = reason
     if (!this.#response.headSent) exchange.status = status
@@ -372,16 +358,13 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   #answer(error: ErrorCode, hasBody: boolean): void {
-    const isSettled = this.#requestEnded && !this.#clientEnded && this.#reader.head.persistent
-    if (!isSettled || this.#host.isDraining) this.#response.close()
-    this.#response.answer(this.#exchange, error, hasBody)
+    this.#response.answer(this.#exchange, error, hasBody, this.#mayFollow)
     if (this.#outlet.isEmpty || this.#response.isLast) this.#next()
   }
 
   /** In order: what was written arrives, what still comes is thrown away. */
   #farewell(): void {
     this.#state = GONE
-    this.#held = undefined
     const closed = (): void => {
       this.#host.closed(this)
     }
@@ -390,7 +373,6 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   #reset(): void {
     this.#state = GONE
-    this.#held = undefined
     this.#connection.reset()
     this.#host.closed(this)
   }

@@ -62,8 +62,8 @@ export class ResponseOutput {
     if (bytes !== undefined && !this.#outlet.write(bytes)) writer.letGo()
   }
 
-  /** `isSettled`: nothing more of the request is to come, and the client waits. */
-  head(response: Head, exchange: Exchange, isSettled: boolean): void {
+  /** `mayFollow`: the request has come whole, and the client can send another. */
+  head(response: Head, exchange: Exchange, mayFollow: boolean): void {
     const { writer, isDraining } = this.#host
     const request = this.#request
     const isTunnel = response.framing === Framing.tunnel
@@ -75,7 +75,7 @@ export class ResponseOutput {
     const needsClose = response.framing === Framing.close || isDecoded
     // What a client sends behind a CONNECT it does not mean as requests, and may not have waited to be refused.
     const isDenied = request.method === Method.connect
-    const ends = needsClose || isDenied || isDraining || !isSettled || !request.persistent
+    const ends = needsClose || isDenied || isDraining || !mayFollow || !request.persistent
     if (!isTunnel && ends) this.close()
     const hop = response.status === 101 ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
     writer.response(response, hop | coded)
@@ -88,7 +88,15 @@ export class ResponseOutput {
   }
 
   /** Writes an answer of our own, instead of a response. */
-  answer({ status, details }: Exchange, error: ErrorCode, hasBody: boolean): void {
+  answer(
+    { status, details }: Exchange,
+    error: ErrorCode,
+    hasBody: boolean,
+    mayFollow: boolean,
+  ): void {
+    const request = this.#request
+    const ends = !mayFollow || !request.persistent || request.method === Method.connect
+    if (ends || this.#host.isDraining) this.close()
     this.#outlet.write(errorAnswer(status, error, details, { closes: this.isLast, hasBody }))
     this.over()
   }

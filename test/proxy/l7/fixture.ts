@@ -2,7 +2,6 @@
 // pools between a raw client and raw backends, with a clock that the test turns.
 
 import type { Test } from 'tap'
-import { seededRandom } from '../../../src/lib/random.ts'
 import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import type { Listener, Sockets } from '../../../src/proxy/net/connection.ts'
 import { chooseSockets } from '../../../src/proxy/net/sockets.ts'
@@ -213,8 +212,6 @@ export const get = (path = '/', fields = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: a.example\r\n${fields}\r\n`
 export const post = (body: string, fields = '', path = '/'): string =>
   `POST ${path} HTTP/1.1\r\nHost: a.example\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
-
-export const random: typeof seededRandom = seededRandom
 
 /** Runs a test over both kinds of sockets. */
 export function onBoth(t: Test, name: string, body: (t: Test, kind: Kind) => Promise<void>): void {

@@ -70,7 +70,7 @@ async function ask(agent: Agent, method: string, id: string): Promise<void> {
 async function load(connection: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   for (let round = 0; !isOver; round += 1) {
-    await ask(agent, round % 2 === 0 ? 'GET' : 'POST', `${connection}-${round}`)
+    await ask(agent, round % 2 === 0 ? 'GET' : 'POST', `${process.pid}-${connection}-${round}`)
     await sleep(PAUSE)
   }
   agent.destroy()

@@ -21,9 +21,11 @@ export interface WebState {
 const listeners = new Set<ServerResponse>()
 let requests = 0
 let connections = 0
+let isStopping = false
 
 const server = createServer((request, response) => {
   requests += 1
+  if (isStopping) response.setHeader('connection', 'close')
   void answer(request, response)
 })
 server.keepAliveTimeout = 60_000
@@ -71,6 +73,7 @@ function obey(line: string): void {
   if (line === 'state') {
     process.stdout.write(`${JSON.stringify({ requests, connections } satisfies WebState)}\n`)
   } else if (line === 'stop') {
+    isStopping = true
     server.close(() => process.exit(0))
     server.closeIdleConnections()
   } else {

@@ -88,8 +88,10 @@ export class ResponseOutput {
   }
 
   /** Writes an answer of our own, instead of a response. */
-  answer({ status, details }: Exchange, error: ErrorCode, hasBody: boolean): void {
-    this.#outlet.write(errorAnswer(status, error, details, { closes: this.isLast, hasBody }))
+  answer(exchange: Exchange, error: ErrorCode, hasBody: boolean): void {
+    const { status, details, lastEndpoint } = exchange
+    const ending = { closes: this.isLast, hasBody, nextHop: lastEndpoint?.key ?? '' }
+    this.#outlet.write(errorAnswer(status, error, details, ending))
     this.over()
   }
 

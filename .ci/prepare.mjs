@@ -39,6 +39,7 @@ const TEST_APPLICATIONS = {
   nc: 'netcat-openbsd',
   ss: 'iproute2',
   python3: 'python3',
+  apache2: 'apache2-bin',
 }
 const NEEDS = {
   start: { ...NETWORK, curl: 'curl' },

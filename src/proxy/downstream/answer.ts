@@ -4,14 +4,14 @@
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
-
-/** Longer details are cut: they may hold words of a peer. */
-const MOST_DETAILS = 200
+import { proxyStatus } from '../stack/proxy-status.ts'
 
 export interface Ending {
   readonly closes: boolean
   /** The answer to a HEAD has no body. */
   readonly hasBody: boolean
+  /** The key of the endpoint that was tried last; empty if none was. */
+  readonly nextHop: string
 }
 
 /** The whole answer. `details` says more than the error's name does: a rule, an endpoint, a number; or nothing. */
@@ -19,24 +19,16 @@ export function errorAnswer(
   status: number,
   error: ErrorCode,
   details: string,
-  { closes, hasBody }: Ending,
+  { closes, hasBody, nextHop }: Ending,
 ): Buffer {
-  const { proxyStatus, title } = ERRORS[error]
-  const named = details === '' ? error : `${error}: ${details}`
-  const body = `${error}: ${title}\n`
+  const body = `${error}: ${ERRORS[error].title}\n`
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
-    `Proxy-Status: underpass; error=${proxyStatus}; details=${quoted(named)}`,
+    `Proxy-Status: ${proxyStatus(error, details, nextHop)}`,
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     ...(closes ? ['Connection: close'] : []),
   ]
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${hasBody ? body : ''}`)
-}
-
-/** A string of RFC 8941 section 3.3.3: printable ASCII, quotes and backslashes escaped. */
-function quoted(text: string): string {
-  const plain = text.slice(0, MOST_DETAILS).replace(/[^ -~]/g, '?')
-  return `"${plain.replace(/["\\]/g, '\\$&')}"`
 }

@@ -88,16 +88,13 @@ export class ResponseOutput {
   }
 
   /** Writes an answer of our own, instead of a response. */
-  answer(
-    { status, details }: Exchange,
-    error: ErrorCode,
-    hasBody: boolean,
-    mayFollow: boolean,
-  ): void {
+  answer(exchange: Exchange, error: ErrorCode, hasBody: boolean, mayFollow: boolean): void {
+    const { status, details, lastEndpoint } = exchange
     const request = this.#request
     const ends = !mayFollow || !request.persistent || request.method === Method.connect
     if (ends || this.#host.isDraining) this.close()
-    this.#outlet.write(errorAnswer(status, error, details, { closes: this.isLast, hasBody }))
+    const ending = { closes: this.isLast, hasBody, nextHop: lastEndpoint?.key ?? '' }
+    this.#outlet.write(errorAnswer(status, error, details, ending))
     this.over()
   }
 

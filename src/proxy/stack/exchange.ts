@@ -174,6 +174,11 @@ export class Exchange implements Choice {
     this.observation = undefined
   }
 
+  /** The endpoint that it is with, or failed at last. */
+  get lastEndpoint(): Endpoint | undefined {
+    return this.endpoint ?? this.tried[this.tried.length - 1]
+  }
+
   /**
    * Makes the head readable again, from the bytes that were sent; false if they were not kept. The connection's own
    * buffer may have been filled again since.

@@ -49,13 +49,13 @@ const REQUEST_METRICS: readonly RequestMetric[] = [
   },
   {
     name: 'underpass_http_request_bytes_total',
-    help: 'Bytes of request bodies.',
+    help: 'Bytes of requests as they were received, heads included.',
     type: 'counter',
     of: (requests, labels) => [{ labels, value: requests.requestBytes }],
   },
   {
     name: 'underpass_http_response_bytes_total',
-    help: 'Bytes of response bodies.',
+    help: 'Bytes of responses as they were received, heads included.',
     type: 'counter',
     of: (requests, labels) => [{ labels, value: requests.responseBytes }],
   },

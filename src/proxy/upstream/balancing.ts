@@ -10,6 +10,7 @@ import { isSafe } from '../http/h1/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
+import { reportedError } from '../stack/proxy-status.ts'
 import { H1Pool, type PoolHost } from './pool.ts'
 
 /** A request is sent so often at most. */
@@ -64,6 +65,7 @@ export class Balancing implements Stage {
   headers(exchange: Exchange): void {
     const { endpoint, now } = exchange
     if (endpoint !== undefined) {
+      if (this.#takesBack(exchange, endpoint)) return
       endpoint.proved()
       this.#destination.picker.answered(endpoint, now - exchange.sentAt, now)
     }
@@ -86,6 +88,26 @@ export class Balancing implements Stage {
       return
     }
     this.#above.ended(exchange, error)
+  }
+
+  /** True if the response only says that the attempt failed beyond the endpoint's own sidecar, and there is another. */
+  #takesBack(exchange: Exchange, endpoint: Endpoint): boolean {
+    const { response, request, upstream } = exchange
+    const error = response === undefined ? undefined : reportedError(response, endpoint.key)
+    if (error === undefined) return false
+    const isSendable = ERRORS[error].retriable || isSafe(request.method)
+    if (!isSendable || exchange.attempt >= MOST_SENT || !exchange.rewind()) {
+      if (ERRORS[error].retriable) endpoint.connectFailed(this.#host.clock.now())
+      return false
+    }
+    exchange.status = 0
+    exchange.response = undefined
+    exchange.details = endpoint.key
+    // The connection to the sidecar was good: it is the endpoint that was not.
+    exchange.wasReused = false
+    upstream?.cancel()
+    this.ended(exchange, error)
+    return true
   }
 
   #choose(exchange: Exchange): Endpoint | undefined {

@@ -1,0 +1,49 @@
+// What a proxy says of an error it answers itself (Proxy-Status, RFC 9209), and what the next proxy makes of it.
+//
+// The sidecar in front of an application that cannot be reached answers in its place. To the sidecar that sent the
+// request this is a failed attempt like any other, and no answer for the client as long as there are other endpoints.
+// That it comes from there, and was not passed on by an application, is told by the next hop: the very endpoint.
+
+import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import { Field, fieldBits } from '../http/h1/fields.ts'
+import type { Head } from '../http/h1/head.ts'
+
+/** Longer details are cut: they may hold words of a peer. */
+const MOST_DETAILS = 200
+const PROXY_STATUS = fieldBits(Field.proxyStatus)
+const BEGINNING = 'underpass; error='
+
+/** The errors that say what happened on the way to the application. The names are those of RFC 9209 section 2.3. */
+const REPORTED: ReadonlyMap<string, ErrorCode> = new Map([
+  ['connection_refused', 'endpoint-refused'],
+  ['connection_timeout', 'endpoint-timeout'],
+  ['destination_ip_unroutable', 'endpoint-unreachable'],
+  ['destination_unavailable', 'connect-failed'],
+  ['connection_terminated', 'upstream-reset'],
+])
+
+/** The field's value. `details` says more than the error's name does; `nextHop` is an endpoint's key, or empty. */
+export function proxyStatus(error: ErrorCode, details: string, nextHop: string): string {
+  const named = details === '' ? error : `${error}: ${details}`
+  const said = `${BEGINNING}${ERRORS[error].proxyStatus}; details=${quoted(named)}`
+  return nextHop === '' ? said : said + endOf(nextHop)
+}
+
+/** What went wrong between the endpoint's own sidecar and its application, if that is what the response says. */
+export function reportedError(response: Head, endpointKey: string): ErrorCode | undefined {
+  if (response.status < 502 || response.status > 504 || !response.has(PROXY_STATUS))
+    return undefined
+  const value = response.value(Field.proxyStatus) ?? ''
+  if (!value.startsWith(BEGINNING) || !value.endsWith(endOf(endpointKey))) return undefined
+  return REPORTED.get(value.slice(BEGINNING.length, value.indexOf(';', BEGINNING.length)))
+}
+
+function endOf(nextHop: string): string {
+  return `; next-hop=${quoted(nextHop)}`
+}
+
+/** A string of RFC 8941 section 3.3.3: printable ASCII, quotes and backslashes escaped. */
+function quoted(text: string): string {
+  const plain = text.slice(0, MOST_DETAILS).replace(/[^ -~]/g, '?')
+  return `"${plain.replace(/["\\]/g, '\\$&')}"`
+}

@@ -6,11 +6,16 @@
 // connections at will. Requests wait here when the service's connections are all in use.
 
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import { Field, fieldBits } from '../http/h1/fields.ts'
+import type { Head } from '../http/h1/head.ts'
 import { isSafe } from '../http/h1/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
+import { unreachedError } from './peer-status.ts'
 import { H1Pool, type PoolHost } from './pool.ts'
+
+const PROXY_STATUS = fieldBits(Field.proxyStatus)
 
 /** A request is sent so often at most. */
 const MOST_SENT = 3
@@ -62,8 +67,11 @@ export class Balancing implements Stage {
   }
 
   headers(exchange: Exchange): void {
-    const { endpoint, now } = exchange
+    const { endpoint, now, response } = exchange
     if (endpoint !== undefined) {
+      if (response !== undefined && response.status >= 502 && response.has(PROXY_STATUS)) {
+        if (this.#goesElsewhere(exchange, endpoint, response)) return
+      }
       endpoint.proved()
       this.#destination.picker.answered(endpoint, now - exchange.sentAt, now)
     }
@@ -86,6 +94,34 @@ export class Balancing implements Stage {
       return
     }
     this.#above.ended(exchange, error)
+  }
+
+  /**
+   * The sidecar of the endpoint answers that it did not reach its application, which has seen nothing: the request
+   * goes to another one if there is one, as it would if we had not got through ourselves.
+   */
+  #goesElsewhere(exchange: Exchange, endpoint: Endpoint, response: Head): boolean {
+    const error = unreachedError(response)
+    if (error === undefined || !isSafe(exchange.request.method)) return false
+    if (exchange.attempt >= MOST_SENT) return false
+    const { endpoints } = this.#destination.picker
+    if (!endpoints.some((one) => one !== endpoint && !exchange.tried.includes(one))) return false
+    if (!exchange.rewind()) return false
+    exchange.upstream?.cancel()
+    exchange.downstream.discard()
+    const now = this.#host.clock.now()
+    this.#leaveEndpoint(endpoint)
+    endpoint.connectFailed(now, exchange.sentAt)
+    this.#host.connectFailed(exchange, endpoint, error, 'as its sidecar says')
+    exchange.tried.push(endpoint)
+    exchange.failure = error
+    exchange.endpoint = undefined
+    exchange.response = undefined
+    exchange.status = 0
+    exchange.responseBytes = 0
+    exchange.now = now
+    this.open(exchange)
+    return true
   }
 
   #choose(exchange: Exchange): Endpoint | undefined {

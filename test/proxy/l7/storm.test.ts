@@ -89,12 +89,13 @@ function requestOf(random: Random): string {
 
 async function act(random: Random, client: RawClient): Promise<void> {
   const { socket } = client
-  for (let turn = 0; turn < 4 && !client.closed; turn += 1) {
+  for (let turn = 0; turn < 4; turn += 1) {
+    if (client.closed) return
     const count = 1 + Math.floor(random() * 3)
     const text = Array.from({ length: count }, () => requestOf(random)).join('')
     const at = Math.floor(random() * text.length)
     for (const piece of random() < 0.5 ? [text] : [text.slice(0, at), text.slice(at)]) {
-      if (!client.closed && socket.writable) socket.write(piece, 'latin1')
+      if (socket.writable) socket.write(piece, 'latin1')
       if (random() < 0.3) await setTimeout(1)
     }
     if (random() < 0.1) client.pause()

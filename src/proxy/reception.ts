@@ -185,7 +185,7 @@ export class Reception implements DetectingHost, BalancingHost {
       },
       answered: ({ destination, status, requestBytes }, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
-        line.forRequests().countFailure(error)
+        if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
       },
       closed: (carried: Carried) => {

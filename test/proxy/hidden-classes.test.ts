@@ -11,11 +11,16 @@ import { RawConnection } from '../../src/proxy/net/raw-connection.ts'
 import { ReadBuffers } from '../../src/proxy/net/read-buffers.ts'
 import { Relay } from '../../src/proxy/net/relay.ts'
 import { Ticker } from '../../src/proxy/net/ticker.ts'
+import { Reception } from '../../src/proxy/reception.ts'
 import { ConnectionCounters } from '../../src/proxy/stack/counters.ts'
 import { Endpoint } from '../../src/proxy/stack/endpoint.ts'
+import type { Exchange } from '../../src/proxy/stack/exchange.ts'
+import { Measurement } from '../../src/proxy/telemetry/measurement.ts'
+import { Balancing } from '../../src/proxy/upstream/balancing.ts'
 import { Session } from '../../src/proxy/upstream/session.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { FakeConnection } from '../support/fake-sockets.ts'
+import { logLines } from '../support/log-lines.ts'
 import { Fixture } from './upstream/fixture.ts'
 
 setFlagsFromString('--allow-natives-syntax')
@@ -106,6 +111,93 @@ t.test('hidden classes: a raw connection keeps its shape, open and closed', asyn
   t.ok(sameShape(fresh, used), 'taken')
   used.close()
   t.ok(sameShape(fresh, used), 'closed')
+})
+
+interface Way {
+  readonly client: FakeConnection
+  readonly server: FakeConnection
+  /** The client's connection, its exchange, the connection to the endpoint. */
+  readonly objects: readonly [object, Exchange, object]
+}
+
+/** Clients that have each sent a GET, which has been passed on. */
+function ways(t: Test): { f: Fixture; make: () => Way } {
+  const f = new Fixture(t)
+  const destination = f.destination(1)
+  destination.protocol = 'http'
+  const { log } = logLines()
+  const reception = new Reception(f.sessions, 'l7', f.counters, log)
+  const measurement = new Measurement(f.clock, f.counters.of('outbound', 'a', ''), undefined)
+  measurement.above(new Balancing(destination, reception, measurement))
+  const seen: Exchange[] = []
+  destination.requests = {
+    open: (exchange) => {
+      seen.push(exchange)
+      measurement.open(exchange)
+    },
+    headers: () => undefined,
+    ended: () => undefined,
+  }
+  const make = (): Way => {
+    const client = new FakeConnection({ ip: '10.0.0.1', port: 40_000 })
+    reception.receive(client, destination, undefined)
+    client.arrive(GET)
+    const server = f.sockets.last.succeed()
+    const exchange = seen.at(-1)
+    if (exchange === undefined) throw new Error('no exchange was opened')
+    return { client, server, objects: [client.receiver, exchange, server.receiver] }
+  }
+  return { f, make }
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\nab'
+
+t.test('hidden classes: a request’s way keeps its shapes', async (t) => {
+  const { f, make } = ways(t)
+  const [fresh, used] = [settled(make), make()]
+  const same = (when: string): void => {
+    for (const [at, name] of ['client', 'exchange', 'endpoint'].entries()) {
+      const [one, other] = [fresh.objects[at], used.objects[at]]
+      t.ok(one !== undefined && other !== undefined && sameShape(one, other), `${name}: ${when}`)
+    }
+  }
+  const { client, server } = used
+  f.clock.advance(0.25)
+  server.arrive('HTTP/1.1 103 Hints\r\n\r\n')
+  server.arrive('HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nab')
+  same('answered')
+  f.clock.advance(10.5)
+  client.arrive(GET + GET)
+  same('used again, pipelined')
+  client.answers.push(PENDING)
+  server.arrive(`HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n${'x'.repeat(40_000)}`)
+  same('held back')
+  client.drain()
+  server.arrive('HTTP/1.1 204 No\r\n\r\n')
+  client.arrive(POST)
+  server.answers.push(PENDING)
+  client.arrive('more')
+  server.drain()
+  server.arrive('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
+  same('in the middle of both messages')
+  server.fail('ECONNRESET')
+  same('failed')
+  t.equal(client.closed, 'reset')
+})
+
+t.test('hidden classes: a request that is sent again keeps its shapes', async (t) => {
+  const { f, make } = ways(t)
+  const [fresh, used] = [settled(make), make()]
+  used.server.arrive('HTTP/1.1 204 No\r\n\r\n')
+  used.client.arrive(GET)
+  used.server.fail('ECONNRESET')
+  t.ok(sameShape(fresh.objects[1], used.objects[1]), 'waiting for a new connection')
+  const server = f.sockets.last.succeed()
+  server.arrive('HTTP/1.1 204 No\r\n\r\n')
+  t.ok(sameShape(fresh.objects[1], used.objects[1]), 'answered')
+  t.ok(sameShape(fresh.objects[0], used.objects[0]), 'the client')
+  t.ok(sameShape(fresh.objects[2], server.receiver), 'the endpoint')
 })
 
 class FakeReceiver {

@@ -45,7 +45,11 @@ export class RawPeer {
 
   /** Breaks the connection with RST. What is written but not sent yet is lost. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    const { socket } = this
+    // In that moment Node would neither reset nor close it, ever.
+    const isEnding = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+    if (isEnding) socket.destroy()
+    else socket.resetAndDestroy()
   }
 
   /** Stops reading, so that the other side meets backpressure. */

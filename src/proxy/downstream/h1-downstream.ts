@@ -8,6 +8,7 @@
 import type { Millis } from '../../lib/duration.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { Event } from '../http/h1/event.ts'
+import { Field, fieldBits } from '../http/h1/fields.ts'
 import type { Head } from '../http/h1/head.ts'
 import { Method } from '../http/h1/method.ts'
 import { type Refusal, refusalName, requestStatus } from '../http/h1/refusal.ts'
@@ -19,6 +20,7 @@ import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
+import { ownAnswer } from './max-forwards.ts'
 import { RequestInput } from './request-input.ts'
 import { ResponseOutput } from './response-output.ts'
 import { Tunnel } from './tunnel.ts'
@@ -31,6 +33,8 @@ const HEAD_TICKS = 60
 const ABANDONED: Millis = 3000
 /** Nobody is there to be answered, or there is no time for it. */
 const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
+
+const MAX_FORWARDS = fieldBits(Field.maxForwards)
 
 const READING = 0
 const BUSY = 1
@@ -267,6 +271,12 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   #open(): void {
     const exchange = this.#exchange
+    const { head } = this.#input
+    const lines = head.has(MAX_FORWARDS) ? ownAnswer(head, exchange) : undefined
+    if (lines !== undefined) {
+      this.#answerOwn(lines)
+      return
+    }
     this.#isOpened = true
     exchange.destination.requests?.open(exchange)
     // What is staged lies in the connection's buffer, which must stay as it is until it can be sent.
@@ -358,7 +368,15 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   #answer(error: ErrorCode, hasBody: boolean): void {
-    this.#response.answer(this.#exchange, error, hasBody, this.#mayFollow)
+    this.#response.answer(this.#exchange, error, { hasBody, mayFollow: this.#mayFollow })
+    if (this.#outlet.isEmpty || this.#response.isLast) this.#next()
+  }
+
+  /** The request ends with us. */
+  #answerOwn(lines: string): void {
+    this.#exchange.status = 200
+    this.#host.answered(this.#exchange, undefined)
+    this.#response.answerOwn(lines, { hasBody: true, mayFollow: this.#mayFollow })
     if (this.#outlet.isEmpty || this.#response.isLast) this.#next()
   }
 

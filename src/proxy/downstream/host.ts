@@ -19,8 +19,8 @@ export interface DownstreamHost {
   isDraining: boolean
   /** A request was refused, for the reason of that name. */
   refused(exchange: Exchange, error: ErrorCode, reason: string): void
-  /** A request was answered before it was sent on its way. */
-  answered(exchange: Exchange, error: ErrorCode): void
+  /** A request was answered before it was sent on its way; with an error, or as its last recipient. */
+  answered(exchange: Exchange, error: ErrorCode | undefined): void
   /** The connection is closed. */
   closed(carried: Carried): void
 }

@@ -17,6 +17,14 @@ import type { DownstreamHost } from './host.ts'
 const UPGRADE = fieldBits(Field.upgrade)
 const CODED = fieldBits(Field.transferEncoding, Field.trailer)
 
+/** Of an answer of our own. */
+export interface OwnEnding {
+  /** The answer to a HEAD has none. */
+  readonly hasBody: boolean
+  /** The request has come whole, and the client can send another. */
+  readonly mayFollow: boolean
+}
+
 export class ResponseOutput {
   /** The head of the response proper has left. */
   headSent = false
@@ -88,14 +96,27 @@ export class ResponseOutput {
   }
 
   /** Writes an answer of our own, instead of a response. */
-  answer(exchange: Exchange, error: ErrorCode, hasBody: boolean, mayFollow: boolean): void {
+  answer(exchange: Exchange, error: ErrorCode, ending: OwnEnding): void {
+    this.#settle(ending)
     const { status, details, lastEndpoint } = exchange
+    const nextHop = lastEndpoint?.key ?? ''
+    const shape = { closes: this.isLast, hasBody: ending.hasBody, nextHop }
+    this.#outlet.write(errorAnswer(status, error, details, shape))
+    this.over()
+  }
+
+  /** Writes a 200 of our own: lines of fields, an empty one and the content. */
+  answerOwn(lines: string, ending: OwnEnding): void {
+    this.#settle(ending)
+    const close = this.isLast ? CLOSE_LINE.toString() : ''
+    this.#outlet.write(Buffer.from(`HTTP/1.1 200 OK\r\n${close}${lines}`, 'latin1'))
+    this.over()
+  }
+
+  #settle({ mayFollow }: OwnEnding): void {
     const request = this.#request
     const ends = !mayFollow || !request.persistent || request.method === Method.connect
     if (ends || this.#host.isDraining) this.close()
-    const ending = { closes: this.isLast, hasBody, nextHop: lastEndpoint?.key ?? '' }
-    this.#outlet.write(errorAnswer(status, error, details, ending))
-    this.over()
   }
 
   body(bytes: Buffer, start: number, end: number): void {

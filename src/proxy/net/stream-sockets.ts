@@ -216,7 +216,9 @@ class StreamConnection implements Connection {
 
   reset(): void {
     if (!this.#release()) return
-    this.#socket.resetAndDestroy()
+    // Node would never close the handle if a FIN is on its way at that moment (see raw-connection.ts).
+    if (isShutting(this.#socket)) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   #release(): boolean {
@@ -225,6 +227,11 @@ class StreamConnection implements Connection {
     this.receiver = NO_RECEIVER
     return true
   }
+}
+
+/** Everything is written, and the FIN behind it is not through yet. */
+function isShutting(socket: Socket): boolean {
+  return socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
 }
 
 function codeOf(error: Error): string {

@@ -105,7 +105,10 @@ export class Balancing implements Stage {
     exchange.details = endpoint.key
     // The connection to the sidecar was good: it is the endpoint that was not.
     exchange.wasReused = false
+    exchange.responseBytes = 0
+    this.#host.connectFailed(exchange.attempt, endpoint, error, 'told by its sidecar')
     upstream?.cancel()
+    exchange.downstream.discard()
     this.ended(exchange, error)
     return true
   }

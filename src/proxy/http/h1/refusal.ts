@@ -55,6 +55,7 @@ export const Refusal = {
   responseUnsolicited: 47,
   headTruncated: 48,
   bodyTruncated: 49,
+  maxForwardsInvalid: 50,
 } as const
 
 export type Refusal = (typeof Refusal)[keyof typeof Refusal]

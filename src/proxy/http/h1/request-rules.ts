@@ -5,7 +5,7 @@
 // beyond their syntax: that is for policy and routing, which compare them.
 
 import { hostEnd, sameAuthority } from './authority.ts'
-import { AT, CLASS, HEX, PERCENT, QUESTION, SLASH, STAR } from './characters.ts'
+import { AT, CLASS, HEX, isDigit, PERCENT, QUESTION, SLASH, STAR } from './characters.ts'
 import {
   CLOSE,
   connectionRefusal,
@@ -22,6 +22,7 @@ import { Refusal } from './refusal.ts'
 
 const HOST = 1 << Field.host
 const EXPECT = 1 << Field.expect
+const MAX_FORWARDS = 1 << Field.maxForwards
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
 /** No default: CONNECT always names its port (RFC 9110 section 9.3.6). */
@@ -46,6 +47,7 @@ export function judgeRequest(head: Head, percent: boolean): Refusal {
   // RFC 9110 section 7.8: Upgrade counts only with its connection option, and never in HTTP/1.0.
   head.upgrade = (options & UPGRADE) !== 0 && head.minor === 1 && head.has(1 << Field.upgrade)
   head.trailersWelcome = welcomesTrailers(head)
+  if (head.has(MAX_FORWARDS) && !countsForwards(head)) return Refusal.maxForwardsInvalid
   return head.has(EXPECT) ? judgeExpect(head) : Refusal.none
 }
 
@@ -131,6 +133,17 @@ function judgeHost(head: Head): Refusal {
 function defaultPort(head: Head): number {
   if (head.targetForm !== TargetForm.absolute) return NO_PORT
   return head.authorityStart - head.targetStart === 7 ? HTTP_PORT : HTTPS_PORT
+}
+
+/** RFC 9110 section 7.6.2: one number, and only for these methods does it matter. */
+function countsForwards(head: Head): boolean {
+  if (head.method !== Method.options && head.method !== Method.trace) return true
+  const slot = head.firsts[Field.maxForwards]! * 4
+  const start = head.spans[slot + 2]!
+  const end = head.spans[slot + 3]!
+  let at = start
+  while (at < end && isDigit(head.bytes[at]!)) at++
+  return at === end && end > start && (head.repeated & MAX_FORWARDS) === 0
 }
 
 /** RFC 9110 section 10.1.1: 100-continue is the only expectation there is; HTTP/1.0 has none. */

@@ -97,6 +97,14 @@ export const FRAMING: readonly Case[] = [
     'expect-unknown',
     417,
   ],
+  ...['', 'x', '-1', '1.5', '1, 2', '1\r\nMax-Forwards: 1'].map(
+    (value): Case => [
+      `Max-Forwards: ${value}`,
+      `TRACE / HTTP/1.1\r\n${HOST}Max-Forwards: ${value}\r\n\r\n`,
+      'max-forwards-invalid',
+      400,
+    ],
+  ),
   ['an empty expectation', post(`Expect:\r\n${CL} 3\r\n`), 'expect-unknown', 417],
 ]
 

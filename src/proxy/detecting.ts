@@ -13,6 +13,7 @@ import type { Opening } from './net/relay.ts'
 import type { Carried } from './stack/carried.ts'
 import type { Destination } from './stack/destination.ts'
 import type { Holder, Session } from './upstream/session.ts'
+import type { Admitted } from './upstream/sessions.ts'
 
 /** Where HTTP was spoken before, a server is asked whether it speaks first when the client was silent for so long. */
 const SILENCE: Millis = 50
@@ -36,6 +37,7 @@ export interface DetectingHost {
 export class Detecting implements Receiver, Holder, Carried {
   readonly connection: Connection
   readonly destination: Destination
+  readonly admitted: Admitted
   readonly #host: DetectingHost
   #session: Session | undefined
   #timer: Timer | undefined
@@ -46,9 +48,15 @@ export class Detecting implements Receiver, Holder, Carried {
   isFailed = false
   #ticks = 0
 
-  constructor(connection: Connection, destination: Destination, host: DetectingHost) {
+  constructor(
+    connection: Connection,
+    destination: Destination,
+    admitted: Admitted,
+    host: DetectingHost,
+  ) {
     this.connection = connection
     this.destination = destination
+    this.admitted = admitted
     this.#host = host
     this.#session = undefined
     this.#timer = undefined

@@ -37,7 +37,6 @@ export class Reception implements DetectingHost, BalancingHost {
   readonly #counters: CounterRegistry
   readonly #log: Log
   readonly #pools = new Set<H1Pool>()
-  readonly #admitted = new WeakMap<Detecting, Admitted>()
 
   constructor(sessions: Sessions, mode: Mode, counters: CounterRegistry, log: Log) {
     this.mode = mode
@@ -65,8 +64,7 @@ export class Reception implements DetectingHost, BalancingHost {
     } else if (destination.protocol === 'http') {
       this.#makeHttp(connection, destination, admitted).start(undefined)
     } else {
-      const detecting = new Detecting(connection, destination, this)
-      this.#admitted.set(detecting, admitted)
+      const detecting = new Detecting(connection, destination, admitted, this)
       this.#sessions.carry(detecting)
       detecting.start()
     }
@@ -83,10 +81,9 @@ export class Reception implements DetectingHost, BalancingHost {
   }
 
   speculate(detecting: Detecting): Session | undefined {
-    const { connection, destination } = detecting
-    const admitted = this.#admitted.get(detecting)
+    const { connection, destination, admitted } = detecting
     // A request may wait for its turn where a connection may not.
-    if (admitted === undefined || destination.open >= destination.maxConnections) return undefined
+    if (destination.open >= destination.maxConnections) return undefined
     const session = this.#sessions.start(connection, destination, admitted, detecting)
     if (!detecting.isFailed) this.#sessions.closed(detecting)
     return session
@@ -97,9 +94,7 @@ export class Reception implements DetectingHost, BalancingHost {
   }
 
   http(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
-    const { connection, destination } = detecting
-    const admitted = this.#admitted.get(detecting)
-    if (admitted === undefined) return
+    const { connection, destination, admitted } = detecting
     const downstream = this.#makeHttp(connection, destination, admitted)
     // First, for it counts among the connections that the destination may have.
     session?.abandon()
@@ -108,9 +103,7 @@ export class Reception implements DetectingHost, BalancingHost {
   }
 
   opaque(detecting: Detecting, session: Session | undefined, opening: Opening): void {
-    const admitted = this.#admitted.get(detecting)
-    if (admitted === undefined) return
-    const { connection, destination } = detecting
+    const { connection, destination, admitted } = detecting
     const carrying = session ?? this.#sessions.start(connection, destination, admitted)
     this.#sessions.closed(detecting)
     carrying?.settle(opening)

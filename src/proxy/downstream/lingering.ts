@@ -51,7 +51,8 @@ export class Lingering implements Receiver, Successor {
 
   onData(_: Connection, chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes > MOST_BYTES) this.abort()
+    // Not a reset either: a client that sends much may still be reading. What more it sends waits in the kernel.
+    if (this.#bytes > MOST_BYTES) this.#connection.readStop()
   }
 
   onDrain(): void {

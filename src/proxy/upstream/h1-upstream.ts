@@ -261,6 +261,10 @@ export class H1Upstream implements Receiver, Upstream {
       this.#isClosing = true
       this.#host.refused(refusalName(Refusal.responseUnsolicited))
     }
+    // It was asked whether to send the body and has answered: it may take what still comes for another request.
+    if (this.#responseEnded && !this.#requestEnded && exchange.request.expectsContinue) {
+      this.#isClosing = true
+    }
     if (exchange.downstream.flush()) {
       if (this.#responseEnded) this.#finish()
       return

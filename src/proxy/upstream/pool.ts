@@ -65,6 +65,7 @@ export class H1Pool implements Pool, UpstreamHost {
   /** The shortest idle time after which the server was seen to close. */
   #closedAfter: Millis = Number.POSITIVE_INFINITY
   #isRetired = false
+  #isEvicting = false
 
   constructor(endpoint: Endpoint, host: PoolHost) {
     this.endpoint = endpoint
@@ -144,7 +145,8 @@ export class H1Pool implements Pool, UpstreamHost {
     this.counters.closed += 1
     this.#host.disconnected(held.path)
     held.destination.open -= 1
-    this.#host.roomMade(held.destination)
+    // The room of an evicted connection belongs to the request it was made for, not to one that waits.
+    if (!this.#isEvicting) this.#host.roomMade(held.destination)
   }
 
   refused(reason: string): void {
@@ -159,8 +161,11 @@ export class H1Pool implements Pool, UpstreamHost {
   /** Closes the connection that was idle for longest, to make room. False if none is idle. */
   evict(): boolean {
     const oldest = this.#idle.shift()
-    oldest?.close()
-    return oldest !== undefined
+    if (oldest === undefined) return false
+    this.#isEvicting = true
+    oldest.close()
+    this.#isEvicting = false
+    return true
   }
 
   /** Closes what was idle for too long. True if nothing is left, and nothing will come. */

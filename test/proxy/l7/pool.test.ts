@@ -321,6 +321,23 @@ onBoth(t, 'pool: an idle connection to one endpoint makes room for another', asy
   t.equal(f.destination.open, 1)
 })
 
+onBoth(t, 'pool: room made for one request is not taken by the next', async (t, kind) => {
+  const servers = [await backend(t, () => undefined), await backend(t, () => undefined)]
+  const [a, b] = servers
+  const f = await L7.start(t, servers, { kind, maxConnections: 1 })
+  const clients = await Promise.all([f.client(), f.client(), f.client()])
+  for (const [at, client] of clients.entries()) {
+    await client.send(get(`/${at}`))
+    await until('it is taken', () => f.destination.pending.length === at)
+  }
+  const connection = await until('the first', () => a?.connections[0] ?? b?.connections[0])
+  await until('its request', () => connection.requests.length === 1)
+  connection.write(ok('x'))
+  await clients[0].until((text) => text === ok('x'))
+  t.equal(f.destination.open, 1, 'the limit holds')
+  t.equal(f.destination.pending.length, 1, 'the third goes on waiting')
+})
+
 onBoth(t, 'pool: a slot that a connection of L4 gives back goes to a request', async (t, kind) => {
   const server = await backend(t, answering(ok('x')))
   const f = await L7.start(t, [server], { kind, maxConnections: 1, protocol: '' })

@@ -47,6 +47,40 @@ onBoth(t, 'interim: a final answer in place of 100', async (t, kind) => {
   t.same(f.statuses, { 413: 1 })
 })
 
+onBoth(t, "interim: what follows a refused expectation is nobody's request", async (t, kind) => {
+  const server = await backend(t, (connection, text) => {
+    if (text.endsWith('\r\n\r\n')) connection.write(ok('', '').replace('200 OK', '417 No'))
+  })
+  const f = await L7.start(t, [server], { kind })
+  const client = await f.client()
+  const head = post('x'.repeat(100), EXPECT).slice(0, -100)
+  await client.send(head)
+  await client.until((text) => text.endsWith('\r\n\r\n'))
+  await client.send(get('/next'))
+  client.end()
+  t.equal(await client.over(), '')
+  await f.settled()
+  t.equal(server.received, head, 'the server, which waits for no body, is sent none')
+  t.same(f.statuses, { 417: 1 })
+})
+
+onBoth(t, 'early answer: it arrives whole while the client goes on sending', async (t, kind) => {
+  const size = 8 * 1_048_576
+  const server = await backend(t, (connection, text) => {
+    if (!text.endsWith('\r\n\r\n')) return
+    connection.write(`HTTP/1.1 200 OK\r\n\r\n${'y'.repeat(size)}`)
+    connection.end()
+  })
+  const f = await L7.start(t, [server], { kind })
+  const client = await f.client()
+  client.pause()
+  await client.send(get())
+  client.write(get('/ignored').repeat(100_000))
+  client.resume()
+  await client.until((text) => text.endsWith('y') && text.length >= size)
+  t.equal(client.text.slice(client.text.indexOf('\r\n\r\n') + 4).length, size)
+})
+
 onBoth(t, 'interim: a client that never sends the body it announced', async (t, kind) => {
   const server = await backend(t, (connection, text) => {
     if (text.endsWith('\r\n\r\n')) connection.write(CONTINUE)

@@ -87,7 +87,8 @@ export class HeadWriter {
   #begin(head: Head): void {
     this.#sound = true
     this.#end = 0
-    if (this.#isTaken) this.#renew(this.#buffer.length)
+    // Not as large as the last: one large head must not make every head that waits as large.
+    if (this.#isTaken) this.#renew(FIRST_SIZE)
     this.#reserve(head.end - head.start)
   }
 

@@ -195,6 +195,23 @@ t.test('head writer: heads of one length leave in the same bytes', async (t) => 
   t.match(first?.toString(), /^GET \/b /, 'what is let go stays as it is')
 })
 
+t.test('head writer: one large head does not make those that wait as large', async (t) => {
+  const writer = new HeadWriter()
+  writer.request(requestHead(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(15_000)}\r\n\r\n`))
+  t.ok((writer.finish()?.length ?? 0) > 15_000)
+  writer.letGo()
+  for (let turn = 0; turn < 3; turn += 1) {
+    writer.request(requestHead('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    writer.finish()
+    writer.letGo()
+  }
+  writer.request(requestHead('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+  const bytes = writer.finish()
+  t.match(bytes?.toString(), /^GET \/ /)
+  // Small buffers share a slab of the runtime's.
+  t.ok((bytes?.buffer.byteLength ?? 0) <= 8192 * 2, `${bytes?.buffer.byteLength ?? 0} bytes`)
+})
+
 t.test('fields and methods: every name is found, in any case, and nothing else', async (t) => {
   for (let code = 1; code < FIELD_NAMES.length; code++) {
     const name = FIELD_NAMES[code] ?? ''

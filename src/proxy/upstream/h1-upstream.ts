@@ -142,6 +142,7 @@ export class H1Upstream implements Receiver, Upstream {
   rest(): void {
     this.#connection.rest()
     this.#reader.release()
+    this.#writer.rest()
   }
 
   onData(_: Connection, chunk: Buffer): void {

@@ -115,7 +115,7 @@ export class H1Pool implements Pool, UpstreamHost {
   }
 
   released(connection: H1Upstream, now: Millis): void {
-    const next = this.#waiting.shift()
+    const next = this.#nextFor(connection)
     if (next !== undefined) {
       connection.carry(next)
       return
@@ -130,6 +130,14 @@ export class H1Pool implements Pool, UpstreamHost {
     if (held !== undefined && held.destination.pending.length > 0) {
       this.#host.roomMade(held.destination)
     }
+  }
+
+  /** Who has waited longest, but for those that an old connection has failed already. */
+  #nextFor({ uses }: H1Upstream): Exchange | undefined {
+    if (this.#waiting.length === 0) return undefined
+    if (uses === 0) return this.#waiting.shift()
+    const at = this.#waiting.findIndex(({ needsNew }) => !needsNew)
+    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
   }
 
   lost(connection: H1Upstream): void {

@@ -9,6 +9,7 @@ import { Field, HOP_BY_HOP } from './fields.ts'
 import type { Head } from './head.ts'
 
 const FIRST_SIZE = 1024
+const LARGE = 8 * FIRST_SIZE
 /** Up to so many bytes a loop beats the call that copies. */
 const FEW = 64
 const ONE = ZERO + 1
@@ -84,6 +85,11 @@ export class HeadWriter {
     this.#isTaken = true
   }
 
+  /** Nothing was written for a while, and nobody needs what was: gives back what a large head has taken. */
+  rest(): void {
+    if (this.#buffer.length > LARGE) this.#renew(FIRST_SIZE)
+  }
+
   #begin(head: Head): void {
     this.#sound = true
     this.#end = 0
@@ -148,7 +154,7 @@ export class HeadWriter {
 
   #renew(size: number): void {
     const buffer = Buffer.allocUnsafe(size)
-    this.#buffer.copy(buffer, 0, 0, this.#end)
+    this.#buffer.copy(buffer, 0, 0, Math.min(this.#end, size))
     this.#buffer = buffer
     this.#view = viewOf(buffer)
     this.#given = buffer

@@ -8,7 +8,6 @@ import { processTree } from '../../bench/accounting.ts'
 import { CATALOG } from '../../bench/catalog.ts'
 import type { Mode } from '../../bench/mode.ts'
 import type { Report } from '../../bench/report.ts'
-import { OURS } from '../../bench/targets/underpass.ts'
 import { bench, startBench } from './running.ts'
 
 t.setTimeout(170_000)
@@ -38,9 +37,9 @@ t.test('bench: every scenario at L4 on every target that is here', async (t) => 
   t.notOk(existsSync(join(out, 'l7.json')))
 })
 
-t.test('bench: every scenario at L7 on every peer that is here', async (t) => {
+t.test('bench: every scenario at L7 on every target that is here', async (t) => {
   const out = t.testdir({})
-  const here = hereAt('l7').filter((name) => name !== OURS)
+  const here = hereAt('l7')
   const load = ['--mode', 'l7', '--rounds', '1', '--seconds', '0.3', '--connections', '16']
   const done = await bench([...load, '--target', here.join(','), '--out', out])
   t.equal(done.code, 0, done.stderr)
@@ -49,8 +48,7 @@ t.test('bench: every scenario at L7 on every peer that is here', async (t) => {
   const parsers = ['parser-api', 'parser-browser', 'parser-fields']
   t.same(
     sections.map(({ name }) => name),
-    [...names, ...parsers],
-    'and workers are measured of ours alone',
+    [...names, 'workers', ...parsers],
   )
   for (const { name, rows } of sections.filter((section) => names.includes(section.name))) {
     t.same(rows.map(({ target }) => target).sort(), [...here].sort(), name)
@@ -60,6 +58,8 @@ t.test('bench: every scenario at L7 on every peer that is here', async (t) => {
       t.ok((metrics['rate']?.median ?? 0) > 0, `${name} goes through ${target}`)
     }
   }
+  const workers = sections.find(({ name }) => name === 'workers')?.rows ?? []
+  t.same(workers.map(({ target }) => target).sort(), ['1 worker', '2 workers', 'direct'])
   const parsing = goals.filter(({ text }) => text.startsWith('parsing'))
   t.equal(parsing.length, 3)
   t.ok(

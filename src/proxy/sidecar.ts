@@ -27,7 +27,7 @@ import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import type { Mode } from './stack/destination.ts'
 import type { Figures, Metrics } from './telemetry/metrics.ts'
-import { makeObserver, type Observer } from './telemetry/observer.ts'
+import type { Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
 export class Sidecar implements AdminSubject {
@@ -81,7 +81,7 @@ export class Sidecar implements AdminSubject {
     try {
       await this.#startDiscovery()
       await this.#startAdmin()
-      this.#observer = await makeObserver(this.configuration, this.#clock, this.#random, this.#log)
+      this.#observer = await this.#makeObserver()
       await this.#startOutbound()
       await this.#startInbound()
     } catch (error) {
@@ -170,6 +170,14 @@ export class Sidecar implements AdminSubject {
       this.#log.warn({ event: 'limit-lowered', maxConnections: most, descriptors, message })
     }
     return most
+  }
+
+  /** Loaded only where somebody wants to know of single requests. */
+  async #makeObserver(): Promise<Observer | undefined> {
+    const { accessLog, tracing } = this.configuration
+    if (accessLog === 'off' && tracing.endpoint === undefined) return undefined
+    const { makeObserver } = await import('./telemetry/observer.ts')
+    return await makeObserver(this.configuration, this.#clock, this.#random, this.#log)
   }
 
   async #loadMetrics(): Promise<Metrics> {

@@ -95,7 +95,7 @@ t.test('demo: killed in the middle it leaves nothing, and starts again', { skip 
   await second.prints(/^web +mail +L4 +- +(?!0\.0 )\d+\.\d /m, START_LIMIT)
   t.match(second.stdout, /^customer +web +L4 +- /m)
   t.match(second.stdout, /reviews-3 198\.18\.0\.6 +█\S* +\d+ % +\d+ connections$/m)
-  await second.prints(/^web +reviews +L7 +(?!0\.0 )\d+\.\d .* \d+ ms /m, START_LIMIT)
+  await second.prints(/^web +reviews +L7 +(?!0\.0 )\d+\.\d .* [\d.]+ ms /m, START_LIMIT)
   t.match(second.stdout, /web's sidecar balances requests \(L7\), next connections/)
   t.match(second.stdout, /reviews-3 198\.18\.0\.6 +█\S* +\d+ % +\d+ requests$/m)
   t.ok(

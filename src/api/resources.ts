@@ -88,6 +88,112 @@ export interface Timeouts {
   readonly idle: Millis
 }
 
+/** Of requests, in milliseconds; 0 for none. */
+export interface RequestTimeouts {
+  /** From the head of the request to the end of the response, every try included. */
+  readonly request: Millis
+  readonly perTry: Millis
+  /** From the end of the request to the head of the response, for one try. */
+  readonly responseHeaders: Millis
+  /** While no byte of request or response moves. */
+  readonly streamIdle: Millis
+}
+
+export const RETRY_CAUSES = [
+  'connect-failure',
+  'reset',
+  'refused-stream',
+  'per-try-timeout',
+  'gateway-error',
+  '5xx',
+] as const
+export type RetryCauseWord = (typeof RETRY_CAUSES)[number]
+
+export interface Retries {
+  /** Times that a request is sent again at most. */
+  readonly attempts: number
+  /** Words, and statuses 400 to 599. */
+  readonly on: readonly (RetryCauseWord | number)[]
+  /** Of requests that may be sent again although they were sent. */
+  readonly methods: readonly string[]
+  readonly backoff: Backoff
+  /** The longest `Retry-After` of a response that is waited for. */
+  readonly retryAfter: Millis
+  /** A safe request without a response after so long is sent to another endpoint as well; 0 for never. */
+  readonly hedgeAfter: Millis
+}
+
+/** It doubles from `base` up to `max`. */
+export interface Backoff {
+  readonly base: Millis
+  readonly max: Millis
+}
+
+/** What retries may add to the load of a Service, over a window of time. */
+export interface RetryBudget {
+  /** Of the requests in the window. */
+  readonly percent: number
+  /** So many are allowed in any case. */
+  readonly minPerSecond: number
+  readonly window: Millis
+}
+
+/** When an endpoint is ejected, and for how long. */
+export interface Outlier {
+  /** 0 for never, as for the next two. */
+  readonly consecutiveFailures: number
+  /** Of the requests in `window`, 0 to 1. */
+  readonly minSuccessRate: number
+  /** Times the median latency of the others. */
+  readonly slowerThanPeers: number
+  /** Requests that a rate or a latency is judged by at least. */
+  readonly minRequests: number
+  readonly window: Millis
+  readonly ejection: Backoff
+  readonly maxEjectedPercent: number
+  /** With a smaller share of endpoints well, ejected ones are asked too; 0 for never. */
+  readonly panicPercent: number
+  /** In which an endpoint that was ejected comes back to its full share; 0 for at once. */
+  readonly slowStart: Millis
+}
+
+export interface Faults {
+  /** Percent of requests, 0 to 100. */
+  readonly delay: { readonly duration: Millis; readonly percent: number } | undefined
+  readonly abort: { readonly status: number; readonly percent: number } | undefined
+}
+
+/** Where copies of requests go. */
+export interface Mirror {
+  readonly service: string
+  readonly namespace: string
+  readonly port: number
+  readonly percent: number
+}
+
+/** As Gateway API's HTTPRouteMatch. All that is given must match. */
+export interface RouteMatch {
+  readonly path: { readonly type: 'Exact' | 'PathPrefix'; readonly value: string } | undefined
+  readonly method: string | undefined
+  /** Names in lower case, values compared whole. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+}
+
+/** What is demanded of the requests of one route. */
+export interface RouteRules {
+  readonly timeouts: RequestTimeouts
+  readonly retries: Retries
+  readonly faults: Faults | undefined
+  readonly mirror: Mirror | undefined
+}
+
+export interface PolicyRoute {
+  readonly name: string
+  /** Any of them will do. */
+  readonly matches: readonly RouteMatch[]
+  readonly rules: RouteRules
+}
+
 /** `underpass.dev/v1alpha1/TrafficPolicy`. */
 export interface TrafficPolicy extends Resource {
   readonly kind: 'TrafficPolicy'
@@ -104,6 +210,16 @@ export interface TrafficPolicy extends Resource {
   readonly maxConnections: number | undefined
   /** Requests that wait for a connection at most. */
   readonly maxPendingRequests: number | undefined
+  /** Requests under way at most; and of them such as are being sent again. */
+  readonly maxRequests: number | undefined
+  readonly maxRetries: number | undefined
+  /** For requests that none of `routes` matches. */
+  readonly rules: RouteRules
+  /** The first that matches is taken. */
+  readonly routes: readonly PolicyRoute[]
+  readonly retryBudget: RetryBudget
+  /** Undefined where no endpoint is ever ejected. */
+  readonly outlier: Outlier | undefined
 }
 
 /** `v1/ServiceAccount`: read so that manifests may carry it; nothing uses it at L4. */
@@ -135,3 +251,29 @@ export const DEFAULT_LOAD_BALANCER: LoadBalancer = {
 }
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 1000, idle: 3_600_000 }
 export const DEFAULT_MAX_PENDING_REQUESTS = 1024
+export const DEFAULT_RULES: RouteRules = {
+  timeouts: { request: 0, perTry: 0, responseHeaders: 0, streamIdle: 0 },
+  retries: {
+    attempts: 2,
+    on: ['connect-failure', 'reset', 'refused-stream'],
+    methods: ['GET', 'HEAD', 'OPTIONS', 'TRACE'],
+    backoff: { base: 25, max: 250 },
+    retryAfter: 1000,
+    hedgeAfter: 0,
+  },
+  faults: undefined,
+  mirror: undefined,
+}
+export const DEFAULT_RETRY_BUDGET: RetryBudget = { percent: 20, minPerSecond: 10, window: 10_000 }
+/** Where a policy has `outlier`, for what it does not say. */
+export const DEFAULT_OUTLIER: Outlier = {
+  consecutiveFailures: 5,
+  minSuccessRate: 0,
+  slowerThanPeers: 0,
+  minRequests: 20,
+  window: 10_000,
+  ejection: { base: 1000, max: 60_000 },
+  maxEjectedPercent: 50,
+  panicPercent: 50,
+  slowStart: 10_000,
+}

@@ -18,6 +18,8 @@ import { readLabel, readMetadata } from './metadata.ts'
 import {
   ALGORITHMS,
   DEFAULT_LOAD_BALANCER,
+  DEFAULT_RETRY_BUDGET,
+  DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
   type LoadBalancer,
   type Origin,
@@ -76,6 +78,12 @@ export function readTrafficPolicy(
     loadBalancer: readLoadBalancer(...within('loadBalancer'), mode),
     timeouts: readTimeouts(...within('timeouts')),
     ...readCircuitBreaker(...within('circuitBreaker')),
+    maxRequests: undefined,
+    maxRetries: undefined,
+    rules: DEFAULT_RULES,
+    routes: [],
+    retryBudget: DEFAULT_RETRY_BUDGET,
+    outlier: undefined,
   }
 }
 

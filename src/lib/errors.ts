@@ -39,6 +39,14 @@ export type ErrorCode =
   | 'response-refused'
   | 'response-incomplete'
   | 'pending-limit'
+  | 'request-limit'
+  | 'circuit-open'
+  | 'response-timeout'
+  | 'per-try-timeout'
+  | 'deadline-exceeded'
+  | 'deadline-unmeetable'
+  | 'overloaded'
+  | 'fault-injected'
   | 'configuration-invalid'
   | 'manifest-invalid'
   | 'init-failed'
@@ -193,6 +201,63 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     source: 'proxy',
     retriable: false,
     title: 'all connections to the service are in use, and too many requests wait for one',
+  },
+  'request-limit': {
+    proxyStatus: 'connection_limit_reached',
+    status: 503,
+    source: 'proxy',
+    retriable: false,
+    title: 'as many requests to the service are under way as its policy allows',
+  },
+  'circuit-open': {
+    proxyStatus: 'destination_unavailable',
+    status: 503,
+    source: 'proxy',
+    retriable: false,
+    title:
+      'every endpoint of the service is ejected, and its policy does not let them be asked all the same',
+  },
+  'response-timeout': {
+    proxyStatus: 'http_response_timeout',
+    status: 504,
+    source: 'upstream',
+    retriable: false,
+    title: 'the head of the response did not come within the timeout for it',
+  },
+  'per-try-timeout': {
+    proxyStatus: 'http_response_timeout',
+    status: 504,
+    source: 'upstream',
+    retriable: false,
+    title: 'the endpoint did not answer within the timeout of a single try',
+  },
+  'deadline-exceeded': {
+    proxyStatus: 'http_response_timeout',
+    status: 504,
+    source: 'proxy',
+    retriable: false,
+    title: 'the time that the request had is over; the details say whose time it was',
+  },
+  'deadline-unmeetable': {
+    proxyStatus: 'http_response_timeout',
+    status: 504,
+    source: 'proxy',
+    retriable: false,
+    title: 'the request would have waited for the application until its time was over',
+  },
+  overloaded: {
+    proxyStatus: 'connection_limit_reached',
+    status: 503,
+    source: 'proxy',
+    retriable: false,
+    title: 'the application works on as many requests as it may, and too many wait',
+  },
+  'fault-injected': {
+    proxyStatus: 'proxy_internal_response',
+    status: 503,
+    source: 'proxy',
+    retriable: false,
+    title: 'a policy asked for this failure; the status is the one that it names',
   },
   'configuration-invalid': {
     proxyStatus: 'proxy_configuration_error',

@@ -8,6 +8,8 @@ import { formatAddress, isLoopback, type SocketAddress } from '../lib/address.ts
 import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
 import type { Parts } from './outbound.ts'
+import { Admission } from './resilience/admission.ts'
+import { Deadlines } from './resilience/deadlines.ts'
 import { DialledDestinations } from './route/dialled-destinations.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
@@ -97,8 +99,12 @@ export class Inbound {
     const { counters, observer, reception } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
-    const connecting = new Balancing(destination, reception, measurement)
-    measurement.above(connecting)
+    const deadlines = new Deadlines(reception, measurement)
+    const admission = new Admission(reception, deadlines)
+    const connecting = new Balancing(destination, reception, admission)
+    measurement.above(deadlines)
+    deadlines.above(admission)
+    admission.above(connecting)
     return measurement
   }
 }

@@ -9,8 +9,13 @@ import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
 import type { DestinationSource } from './net/original-destination.ts'
 import type { Reception } from './reception.ts'
+import { Deadlines } from './resilience/deadlines.ts'
+import { Faults } from './resilience/faults.ts'
+import { Mirroring } from './resilience/mirroring.ts'
+import { Retrying } from './resilience/retrying.ts'
 import { DialledDestinations } from './route/dialled-destinations.ts'
 import type { RouteTable } from './route/route-table.ts'
+import { Routing } from './route/routing.ts'
 import type { ConnectionCounters, CounterRegistry } from './stack/counters.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
@@ -100,8 +105,16 @@ export class Outbound {
     const { counters, observer, reception } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
-    const balancing = new Balancing(destination, reception, measurement)
-    measurement.above(balancing)
+    const deadlines = new Deadlines(reception, measurement)
+    const mirroring = new Mirroring(reception, deadlines)
+    const retrying = new Retrying(reception, mirroring)
+    const faults = new Faults(reception, retrying)
+    const balancing = new Balancing(destination, reception, retrying)
+    measurement.above(new Routing(deadlines))
+    deadlines.above(mirroring)
+    mirroring.above(retrying)
+    retrying.above(faults)
+    faults.above(balancing)
     return measurement
   }
 

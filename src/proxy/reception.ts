@@ -9,6 +9,8 @@ import type { SocketAddress } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+import { TimerWheel } from '../lib/timer-wheel.ts'
 import { Detecting, type DetectingHost } from './detecting.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
 import type { DownstreamHost } from './downstream/host.ts'
@@ -20,30 +22,41 @@ import type { Ticker } from './net/ticker.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
 import type { Destination, Mode } from './stack/destination.ts'
-import type { Endpoint } from './stack/endpoint.ts'
+import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
+import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
-import type { H1Pool } from './upstream/pool.ts'
+import { H1Pool, type PoolHost } from './upstream/pool.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
-export class Reception implements DetectingHost, BalancingHost {
+export class Reception implements DetectingHost, BalancingHost, PoolHost, World {
   /** For destinations whose policy does not say. */
   mode: Mode
   readonly clock: Clock
+  readonly random: Random
+  readonly wheel: TimerWheel<Exchange>
+  readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
-  readonly #log: Log
   readonly #pools = new Set<H1Pool>()
 
-  constructor(sessions: Sessions, mode: Mode, counters: CounterRegistry, log: Log) {
+  constructor(
+    sessions: Sessions,
+    mode: Mode,
+    counters: CounterRegistry,
+    log: Log,
+    random: Random = systemRandom,
+  ) {
     this.mode = mode
     this.clock = sessions.clock
     this.#sessions = sessions
     this.#counters = counters
-    this.#log = log
+    this.log = log
+    this.random = random
+    this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {
       this.#sweep(now)
@@ -133,8 +146,10 @@ export class Reception implements DetectingHost, BalancingHost {
     return this.#sessions.isOwnPort(address)
   }
 
-  poolMade(pool: H1Pool): void {
+  makePool(endpoint: Endpoint): Pool {
+    const pool = new H1Pool(endpoint, this)
     this.#pools.add(pool)
+    return pool
   }
 
   roomMade(destination: Destination): void {
@@ -144,7 +159,7 @@ export class Reception implements DetectingHost, BalancingHost {
   refused({ counters, key }: Endpoint, reason: string): void {
     const { direction, service } = counters
     this.#counters.countRefusal(direction, 'response', reason)
-    this.#log.warn({
+    this.log.warn({
       event: 'response-refused',
       direction,
       service,
@@ -181,7 +196,8 @@ export class Reception implements DetectingHost, BalancingHost {
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
       },
-      closed: (carried: Carried) => {
+      closed: (carried: Carried, exchange?: Exchange) => {
+        exchange?.letGo(this.wheel)
         this.#sessions.closed(carried)
       },
     }
@@ -189,7 +205,7 @@ export class Reception implements DetectingHost, BalancingHost {
 
   #refusedRequest({ destination, source }: Exchange, error: ErrorCode, reason: string): void {
     this.#counters.countRefusal(destination.direction, 'request', reason === '' ? error : reason)
-    this.#log.info({
+    this.log.info({
       event: 'request-refused',
       direction: destination.direction,
       service: destination.service,

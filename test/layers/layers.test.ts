@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/proxy/tls': ['src/lib', 'src/api', 'src/identity', 'src/proxy/net'],
   'src/proxy/http': ['src/lib', 'src/api', 'src/proxy/net'],
   'src/proxy/stack': ['src/lib', 'src/api', 'src/proxy/net', 'src/proxy/tls', 'src/proxy/http'],
-  'src/proxy/route': ['src/lib', 'src/api', 'src/proxy/net', 'src/proxy/stack'],
+  'src/proxy/route': ['src/lib', 'src/api', 'src/proxy/net', 'src/proxy/http', 'src/proxy/stack'],
   'src/proxy/balance': ['src/lib', 'src/api', 'src/proxy/net', 'src/proxy/http', 'src/proxy/stack'],
   'src/proxy/telemetry': [
     'src/lib',
@@ -36,11 +36,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'src/proxy/http',
     'src/proxy/stack',
   ],
+  'src/proxy/resilience': [
+    'src/lib',
+    'src/api',
+    'src/proxy/net',
+    'src/proxy/http',
+    'src/proxy/stack',
+  ],
   'src/proxy/discovery': [
     'src/lib',
     'src/api',
     'src/proxy/stack',
     'src/proxy/route',
+    'src/proxy/resilience',
     'src/proxy/balance',
   ],
   'src/proxy/admin': [
@@ -60,6 +68,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'src/proxy/http',
     'src/proxy/stack',
     'src/proxy/route',
+    'src/proxy/resilience',
     'src/proxy/balance',
     'src/proxy/upstream',
     'src/proxy/downstream',

@@ -7,7 +7,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   DEFAULT_LOAD_BALANCER,
-  DEFAULT_MAX_PENDING_REQUESTS,
   DEFAULT_TIMEOUTS,
   type EndpointSlice,
   type LoadBalancer,
@@ -20,14 +19,17 @@ import { formatAddress } from '../../lib/address.ts'
 import type { Random } from '../../lib/random.ts'
 import { makeAffinity } from '../balance/affinity.ts'
 import { makePicker } from '../balance/picker.ts'
+import { DEFAULT_ROUTE } from '../route/make-route.ts'
 import { RouteTable } from '../route/route-table.ts'
 import type { CounterRegistry } from '../stack/counters.ts'
 import { Destination, SinglePicker } from '../stack/destination.ts'
 import { Endpoint } from '../stack/endpoint.ts'
 import { protocolOf } from './app-protocol.ts'
+import { Enforced, obeyAs } from './apply-policy.ts'
 
 interface ServiceEntry {
   readonly destination: Destination
+  readonly enforced: Enforced
   /** Those that discovery has, and those that it had and that something is open to: they may come back. */
   readonly endpoints: Map<string, Endpoint>
   /** For connections to an endpoint's own address. */
@@ -87,10 +89,10 @@ export class Catalog {
     if (known !== undefined) return known
     const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
     const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
-    const destination = new Destination('outbound', label, none, rules)
+    const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE)
     const made = {
       ...{ destination, endpoints: new Map(), direct: new Map() },
-      ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [] },
+      ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [], enforced: new Enforced() },
     }
     this.#entries.set(label, made)
     return made
@@ -112,11 +114,7 @@ export class Catalog {
       direct.delete(key)
       retire(endpoint, now)
     }
-    destination.connectTimeout = policy?.timeouts.connect ?? DEFAULT_TIMEOUTS.connect
-    destination.idleTimeout = policy?.timeouts.idle ?? DEFAULT_TIMEOUTS.idle
-    destination.maxConnections = policy?.maxConnections ?? Number.POSITIVE_INFINITY
-    destination.maxPendingRequests = policy?.maxPendingRequests ?? DEFAULT_MAX_PENDING_REQUESTS
-    destination.mode = policy?.mode
+    entry.enforced.apply(destination, policy)
     destination.protocol = protocolOf(port.appProtocol)
     const ready = [...found.values()].filter(({ isReady }) => isReady)
     this.#balance(
@@ -235,14 +233,4 @@ function policyFor(
 
 function directTo(destination: Destination, endpoint: Endpoint): Destination {
   return new Destination('outbound', destination.service, new SinglePicker(endpoint), destination)
-}
-
-/** All rules but affinity: where there is no choice, a client need not be known again. */
-function obeyAs(direct: Destination, destination: Destination): void {
-  direct.connectTimeout = destination.connectTimeout
-  direct.idleTimeout = destination.idleTimeout
-  direct.maxConnections = destination.maxConnections
-  direct.maxPendingRequests = destination.maxPendingRequests
-  direct.mode = destination.mode
-  direct.protocol = destination.protocol
 }

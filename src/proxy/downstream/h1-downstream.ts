@@ -170,7 +170,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#state = GONE
     this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
-      this.#host.closed(this)
+      this.#host.closed(this, this.#exchange)
     })
   }
 
@@ -384,7 +384,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #farewell(): void {
     this.#state = GONE
     const closed = (): void => {
-      this.#host.closed(this)
+      this.#host.closed(this, this.#exchange)
     }
     this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, closed)
   }
@@ -392,6 +392,6 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #reset(): void {
     this.#state = GONE
     this.#connection.reset()
-    this.#host.closed(this)
+    this.#host.closed(this, this.#exchange)
   }
 }

@@ -21,8 +21,8 @@ export interface DownstreamHost {
   refused(exchange: Exchange, error: ErrorCode, reason: string): void
   /** A request was answered before it was sent on its way; with an error, or as its last recipient. */
   answered(exchange: Exchange, error: ErrorCode | undefined): void
-  /** The connection is closed. */
-  closed(carried: Carried): void
+  /** The connection is closed, and its exchange will not be used again. */
+  closed(carried: Carried, exchange: Exchange): void
 }
 
 /** Who has a client's connection when no more requests are read from it. */

@@ -44,9 +44,15 @@ export class RequestInput {
   }
 
   /** Passes on what is there of the request at hand. False if upstream does not take more for now. */
-  giveTo(upstream: Upstream, { kept, request }: Exchange): boolean {
-    if (kept === undefined) this.#body.giveTo(upstream)
-    else upstream.body(kept, request.end, kept.length)
+  giveTo(upstream: Upstream, { kept, request, replay, attempt }: Exchange): boolean {
+    if (kept !== undefined) {
+      upstream.body(kept, request.end, kept.length)
+    } else if (replay !== undefined) {
+      replay.giveTo(upstream, attempt)
+      this.#body.giveTo(upstream, replay)
+    } else {
+      this.#body.giveTo(upstream)
+    }
     if (this.isWhole) upstream.end()
     return upstream.flush()
   }

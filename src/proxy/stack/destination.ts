@@ -7,6 +7,9 @@ import type { Millis } from '../../lib/duration.ts'
 import type { Direction } from './counters.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Exchange, Stage } from './exchange.ts'
+import type { Health } from './health.ts'
+import { ResilienceCounters } from './resilience-counters.ts'
+import { PLAIN_ROUTE, type Route, type Router } from './route.ts'
 
 /** Connections balanced, or requests. */
 export type Mode = 'l4' | 'l7'
@@ -21,6 +24,10 @@ export interface Choice {
   readonly now: number
   /** A hash (32 bits, unsigned) that stands for the client where it is to stay with an endpoint; -1 for none. */
   readonly affinity: number
+  /** Endpoints that are ejected may be chosen too: too few others are left. */
+  readonly isPanicking: boolean
+  /** Endpoints that come back slowly are chosen if their share is above it, 0 to 1; NaN if there are none. */
+  readonly lot: number
 }
 
 /** A snapshot of endpoints with a rule for choosing; replaced whole when discovery changes. */
@@ -36,6 +43,16 @@ export interface Picker {
 export interface Affinity {
   /** Sets `affinity`, and the lines that the response is to carry. */
   read(exchange: Exchange): void
+}
+
+/** What retries may add to the load of a destination: a share of its requests over a window. */
+export interface RetryBudget {
+  /** A request begins: it earns its share. */
+  earn(now: Millis): void
+  /** Whether one more may be sent again; if so it is counted. */
+  spend(now: Millis): boolean
+  /** Retries that would be allowed now. */
+  left(now: Millis): number
 }
 
 /** What a port is known to speak without looking: `http`, `opaque` for anything else, or empty to look. */
@@ -58,6 +75,19 @@ export class Destination {
   affinity: Affinity | undefined
   /** Requests that wait for a connection at most. */
   maxPendingRequests = 1024
+  /** Requests, and of them such as are being retried, that may be under way at once; and those that are. */
+  maxRequests: number = Number.POSITIVE_INFINITY
+  maxRetries: number = Number.POSITIVE_INFINITY
+  active = 0
+  retrying = 0
+  /** What holds for requests that no other route matches, and the other routes if there are any. */
+  route: Route
+  router: Router | undefined
+  /** Who of the endpoints may be asked; undefined where no policy ejects any. */
+  health: Health | undefined
+  /** What retries may add to the load; undefined where nothing is sent again. */
+  retryBudget: RetryBudget | undefined
+  readonly resilience: ResilienceCounters = new ResilienceCounters()
   /** Requests that wait for one, the first to come first. */
   readonly pending: Exchange[] = []
   /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
@@ -70,6 +100,7 @@ export class Destination {
     service: string,
     picker: Picker,
     rules: { connectTimeout: Millis; idleTimeout: Millis; maxConnections?: number | undefined },
+    route: Route = PLAIN_ROUTE,
   ) {
     this.direction = direction
     this.service = service
@@ -78,6 +109,10 @@ export class Destination {
     this.idleTimeout = rules.idleTimeout
     this.maxConnections = rules.maxConnections ?? Number.POSITIVE_INFINITY
     this.mode = undefined
+    this.route = route
+    this.router = undefined
+    this.health = undefined
+    this.retryBudget = undefined
     this.affinity = undefined
     this.requests = undefined
   }

@@ -6,7 +6,7 @@
 import { formatAddress, type SocketAddress } from '../../lib/address.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ConnectionCounters } from './counters.ts'
-import type { Stage } from './exchange.ts'
+import type { Exchange, Stage } from './exchange.ts'
 
 /** An endpoint that cannot be connected to is avoided so long, and twice as long at each further failure. */
 const AVOID_BASE: Millis = 1000
@@ -16,6 +16,13 @@ const NEVER = Number.NEGATIVE_INFINITY
 
 /** The connections that requests to an endpoint share. */
 export interface Pool extends Stage {
+  /** Told to end: the next request needs another pool. */
+  readonly isRetired: boolean
+  /** It can take a request without a new connection. */
+  readonly hasIdle: boolean
+  hasIdleFor(exchange: Exchange): boolean
+  /** Closes a connection that carries nothing, to make room. False if there is none. */
+  evict(): boolean
   /** The endpoint is gone: what is idle is closed at once, the rest when it is done. */
   retire(): void
 }
@@ -33,6 +40,11 @@ export class Endpoint {
   failures = 0
   /** Until then others are preferred; by the clock's `now`. */
   avoidUntil: Millis = NEVER
+  /** Its breaker is open until then; it is ejected, and others are preferred. */
+  ejectedUntil: Millis = NEVER
+  /** It came back then, and its share grows until `rampsUntil`. */
+  rampsFrom: Millis = NEVER
+  rampsUntil: Millis = NEVER
   #failedAt: Millis = NEVER
   /** A moving average of its latency and when it was last moved, for balancing; NaN before the first answer. */
   latency: Millis = NaN
@@ -45,6 +57,11 @@ export class Endpoint {
     this.key = formatAddress(address.ip, address.port)
     this.weight = weight
     this.counters = counters
+  }
+
+  /** Somebody is about to find out whether it is there again: the others wait for the answer, for so long at most. */
+  probing(now: Millis, patience: Millis): void {
+    if (this.failures > 0) this.avoidUntil = Math.max(this.avoidUntil, now + patience)
   }
 
   /** A connection to it was not reset at once: somebody is there. */

@@ -7,6 +7,7 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import { Alarm, type TimerWheel } from '../../lib/timer-wheel.ts'
 import { Event } from '../http/h1/event.ts'
 import type { Head } from '../http/h1/head.ts'
 import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
@@ -16,6 +17,8 @@ import type { ByteCounters } from '../net/relay.ts'
 import type { Choice, Destination } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Observation } from './observation.ts'
+import type { Replay } from './replay.ts'
+import { NO_LIMIT, type Route } from './route.ts'
 
 /** No affinity: any endpoint will do. */
 export const NO_AFFINITY = -1
@@ -74,8 +77,10 @@ export interface Upstream {
   flush(): boolean
   /** The client takes bytes again. */
   resume(): void
-  /** The client is gone: nothing that is still under way is wanted. */
+  /** Nothing that is still under way is wanted: the client is gone, or the time is over. */
   cancel(): void
+  /** The rest of the response is not wanted. Unlike `cancel`, it may be read to its end and the connection kept. */
+  abandon(): void
 }
 
 export class Exchange implements Choice {
@@ -94,9 +99,30 @@ export class Exchange implements Choice {
   /** A hash of what the client is to stay by, or NO_AFFINITY. */
   affinity: number = NO_AFFINITY
   readonly tried: Endpoint[] = []
+  /** For this choice: ejected endpoints may be asked; and what one that comes back slowly must be above, 0 to 1. */
+  isPanicking = false
+  lot: number = NaN
+  /** It decides whether a half-open breaker closes. */
+  isProbe = false
   endpoint: Endpoint | undefined = undefined
   /** Times that an endpoint was asked, from 1. */
   attempt = 0
+  /** Times that it was sent, at least in part. */
+  sent = 0
+  /** Times that the retry policy had it sent again. */
+  retries = 0
+  /** What its policy demands. */
+  route: Route
+  /** When its time is over, by the clock; NO_LIMIT if it has as long as it likes. What each hop passes on is the rest. */
+  deadline: Millis = NO_LIMIT
+  /** Where among the requests that wait for the application it stands; -1 if it does not. */
+  place = -1
+  /** A copy of it goes to the route's mirror. */
+  isMirrored = false
+  /** The exchange that this one is a second try of. */
+  leader: Exchange | undefined = undefined
+  /** The second try of this one. */
+  hedge: Exchange | undefined = undefined
   /** By the clock, when a stage was last entered. Starts as a double, which times are. */
   now: Millis = NaN
   startedAt: Millis = NaN
@@ -109,6 +135,10 @@ export class Exchange implements Choice {
   plainBody = false
   /** The request as it was sent, if that was all of it: it can be sent again. */
   kept: Buffer | undefined = undefined
+  /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
+  replay: Replay | undefined = undefined
+  /** All of the request was given to the endpoint's side. */
+  requestEnded = false
   /** 0 as long as there is no response. */
   status = 0
   error: ErrorCode | undefined = undefined
@@ -125,6 +155,9 @@ export class Exchange implements Choice {
   /** What logs and traces noted; only where there are any. */
   observation: Observation | undefined = undefined
 
+  /** For the end of its time, and for the step that it is at: both belong to the exchange for good. */
+  readonly deadlineAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
+  readonly stepAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
   readonly #head: Head
   #spare: RequestReader | undefined = undefined
 
@@ -140,6 +173,7 @@ export class Exchange implements Choice {
     this.downstream = downstream
     this.request = request
     this.#head = request
+    this.route = destination.route
     this.source = source
     this.depth = depth
   }
@@ -153,8 +187,16 @@ export class Exchange implements Choice {
     this.response = undefined
     this.affinity = NO_AFFINITY
     if (this.tried.length > 0) this.tried.length = 0
+    this.isPanicking = false
+    this.isProbe = false
     this.endpoint = undefined
     this.attempt = 0
+    this.sent = 0
+    this.retries = 0
+    this.route = this.destination.route
+    this.deadline = NO_LIMIT
+    this.isMirrored = false
+    this.hedge = undefined
     this.now = now
     this.startedAt = now
     this.sentAt = now
@@ -162,6 +204,8 @@ export class Exchange implements Choice {
     this.needsNew = false
     this.plainBody = false
     this.kept = undefined
+    this.replay = undefined
+    this.requestEnded = false
     this.status = 0
     this.error = undefined
     this.failure = undefined
@@ -184,16 +228,28 @@ export class Exchange implements Choice {
    * buffer may have been filled again since.
    */
   rewind(): boolean {
-    const { kept } = this
+    const kept = this.kept ?? this.#replayed
     if (kept === undefined) return false
     this.#spare ??= new RequestReader(DEFAULT_LIMITS)
     const reader = this.#spare
     reader.restart()
     if (reader.read(kept, 0, kept.length) !== Event.head) return false
     this.request = reader.head
+    if (this.kept === undefined) return true
     // They stand in what was sent.
     this.requestCut = 0
     this.requestLines = undefined
     return true
+  }
+
+  /** The client's connection is closed, and nothing of it is under way. */
+  letGo(wheel: TimerWheel<Exchange>): void {
+    wheel.forget(this.deadlineAlarm)
+    wheel.forget(this.stepAlarm)
+  }
+
+  get #replayed(): Buffer | undefined {
+    const { replay } = this
+    return replay === undefined || replay.isCut ? undefined : replay.head
   }
 }

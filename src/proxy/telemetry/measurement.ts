@@ -14,7 +14,7 @@ export class Measurement implements Stage {
   readonly #observer: RequestObserver | undefined
   /** For requests that no endpoint got. */
   readonly #counters: ConnectionCounters
-  #below: Stage | undefined
+  #below: Pick<Stage, 'open'> | undefined
 
   /** `counters` are those of the destination without an endpoint. */
   constructor(clock: Clock, counters: ConnectionCounters, observer: RequestObserver | undefined) {
@@ -25,7 +25,7 @@ export class Measurement implements Stage {
   }
 
   /** The next stage down. Once. */
-  above(stage: Stage): void {
+  above(stage: Pick<Stage, 'open'>): void {
     this.#below = stage
   }
 

@@ -1,27 +1,31 @@
-// The stage that chooses an endpoint for each request, and another one where that is safe.
+// The stage that chooses an endpoint for each request, and another one for a request of which nothing was sent.
 //
-// A request of which no byte was sent goes to another endpoint whatever its method. One that was sent may have been
-// executed: it is sent again only if its method is safe (RFC 9110 section 9.2.1), all of it is still at hand and no
-// response has begun; first on a new connection if the one it was sent on was old, since servers close idle
-// connections at will. Requests wait here when the service's connections are all in use.
+// Such a request goes to another endpoint whatever its method. One that was sent on a connection that had carried
+// others, and found it closed, is sent once more on a new one if its method is safe (RFC 9110 section 9.2.1), since
+// servers close idle connections at will. Everything else that fails is for the retry policy above. Requests wait here
+// when the service's connections are all in use.
 
+import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import type { Random } from '../../lib/random.ts'
 import { isSafe } from '../http/h1/method.ts'
 import type { Destination } from '../stack/destination.ts'
-import type { Endpoint } from '../stack/endpoint.ts'
+import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
-import { H1Pool, type PoolHost } from './pool.ts'
 
-/** A request is sent so often at most. */
-const MOST_SENT = 3
+/** What a request is taken back for because its endpoint's own sidecar could not connect: so often at most. */
+const MOST_TAKEN_BACK = 3
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MOST_CONNECT_TIMEOUTS = 5
 
-export interface BalancingHost extends PoolHost {
+export interface BalancingHost {
+  readonly clock: Clock
+  readonly random: Random
   isOwnPort(address: Endpoint['address']): boolean
-  /** Pools are swept by whoever knows them all. */
-  poolMade(pool: H1Pool): void
+  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void
+  /** Of connections to that endpoint, in the protocol that it is spoken to in. */
+  makePool(endpoint: Endpoint): Pool
 }
 
 export class Balancing implements Stage {
@@ -44,6 +48,12 @@ export class Balancing implements Stage {
       this.#above.ended(exchange, exchange.failure ?? 'no-endpoints')
       return
     }
+    const { health, connectTimeout } = this.#destination
+    if (health?.failsFast === true && endpoint.ejectedUntil > exchange.now) {
+      exchange.details = this.#destination.service
+      this.#above.ended(exchange, 'circuit-open')
+      return
+    }
     if (this.#host.isOwnPort(endpoint.address)) {
       exchange.details = endpoint.key
       this.#above.ended(exchange, 'proxy-loop')
@@ -57,6 +67,8 @@ export class Balancing implements Stage {
     exchange.attempt += 1
     exchange.endpoint = endpoint
     exchange.sentAt = exchange.now
+    endpoint.probing(exchange.now, connectTimeout)
+    health?.chosen(exchange, endpoint)
     endpoint.open += 1
     endpoint.counters.forRequests().active += 1
     pool.open(exchange)
@@ -67,6 +79,7 @@ export class Balancing implements Stage {
     if (endpoint !== undefined) {
       if (this.#takesBack(exchange, endpoint)) return
       endpoint.proved()
+      this.#destination.health?.answered(exchange, endpoint)
       this.#destination.picker.answered(endpoint, now - exchange.sentAt, now)
     }
     this.#above.headers(exchange)
@@ -74,8 +87,8 @@ export class Balancing implements Stage {
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
     const { endpoint } = exchange
-    if (endpoint !== undefined) this.#leaveEndpoint(endpoint)
-    else this.#leaveQueue(exchange)
+    if (endpoint === undefined) this.#leaveQueue(exchange)
+    else this.#leaveEndpoint(exchange, endpoint, error)
     if (
       error !== undefined &&
       endpoint !== undefined &&
@@ -92,12 +105,11 @@ export class Balancing implements Stage {
 
   /** True if the response only says that the attempt failed beyond the endpoint's own sidecar, and there is another. */
   #takesBack(exchange: Exchange, endpoint: Endpoint): boolean {
-    const { response, request, upstream } = exchange
+    const { response, upstream } = exchange
     const error = response === undefined ? undefined : reportedError(response, endpoint.key)
-    if (error === undefined) return false
-    const isSendable = ERRORS[error].retriable || isSafe(request.method)
-    if (!isSendable || exchange.attempt >= MOST_SENT || !exchange.rewind()) {
-      if (ERRORS[error].retriable) endpoint.connectFailed(this.#host.clock.now())
+    if (error === undefined || !ERRORS[error].retriable) return false
+    if (exchange.attempt >= MOST_TAKEN_BACK || !exchange.rewind()) {
+      endpoint.connectFailed(this.#host.clock.now())
       return false
     }
     exchange.status = 0
@@ -107,7 +119,7 @@ export class Balancing implements Stage {
     exchange.wasReused = false
     exchange.responseBytes = 0
     this.#host.connectFailed(exchange.attempt, endpoint, error, 'told by its sidecar')
-    upstream?.cancel()
+    upstream?.abandon()
     exchange.downstream.discard()
     this.ended(exchange, error)
     return true
@@ -116,26 +128,28 @@ export class Balancing implements Stage {
   #choose(exchange: Exchange): Endpoint | undefined {
     const limit = MOST_CONNECT_TIMEOUTS * this.#destination.connectTimeout
     if (exchange.attempt > 0 && exchange.now - exchange.startedAt >= limit) return undefined
-    return this.#destination.picker.pick(exchange)
+    const { health, picker } = this.#destination
+    if (health !== undefined) {
+      exchange.isPanicking = health.isPanicking
+      exchange.lot = health.isRamping ? this.#host.random() : NaN
+    }
+    return picker.pick(exchange)
   }
 
-  #poolOf(endpoint: Endpoint): H1Pool {
+  #poolOf(endpoint: Endpoint): Pool {
     const known = endpoint.requests
     // One that discovery took away and gave back begins anew; the old one ends with what it carries.
-    if (known instanceof H1Pool && !known.isRetired) return known
-    const pool = new H1Pool(endpoint, this.#host)
+    if (known !== undefined && !known.isRetired) return known
+    const pool = this.#host.makePool(endpoint)
     endpoint.requests = pool
-    this.#host.poolMade(pool)
     return pool
   }
 
   /** True if the service's connections are all in use; an idle one of another endpoint makes room. */
-  #mustWait(pool: H1Pool, exchange: Exchange): boolean {
+  #mustWait(pool: Pool, exchange: Exchange): boolean {
     const destination = this.#destination
     if (destination.open < destination.maxConnections || pool.hasIdleFor(exchange)) return false
-    return !destination.picker.endpoints.some(
-      ({ requests }) => requests instanceof H1Pool && requests.evict(),
-    )
+    return !destination.picker.endpoints.some(({ requests }) => requests?.evict() === true)
   }
 
   #wait(exchange: Exchange): void {
@@ -148,9 +162,16 @@ export class Balancing implements Stage {
     this.#above.ended(exchange, 'pending-limit')
   }
 
-  #leaveEndpoint(endpoint: Endpoint): void {
+  #leaveEndpoint(exchange: Exchange, endpoint: Endpoint, error: ErrorCode | undefined): void {
     endpoint.open -= 1
     endpoint.counters.forRequests().active -= 1
+    const { health } = this.#destination
+    if (health === undefined) return
+    if (error === undefined || ERRORS[error].source === 'downstream') {
+      health.left(exchange, endpoint)
+    } else {
+      health.failed(exchange, endpoint, error)
+    }
   }
 
   #leaveQueue(exchange: Exchange): void {
@@ -168,10 +189,9 @@ export class Balancing implements Stage {
       return true
     }
     if (error !== 'upstream-reset' || exchange.status !== 0) return false
-    if (!isSafe(exchange.request.method) || exchange.attempt >= MOST_SENT) return false
-    if (!exchange.rewind()) return false
-    if (exchange.wasReused) exchange.needsNew = true
-    else exchange.tried.push(endpoint)
+    const isStale = exchange.wasReused && !exchange.needsNew && isSafe(exchange.request.method)
+    if (!isStale || !exchange.rewind()) return false
+    exchange.needsNew = true
     endpoint.counters.forRequests().resends += 1
     return true
   }
@@ -190,7 +210,6 @@ export function resumePending(destination: Destination, now: number): void {
 
 function hasRoom({ open, maxConnections, picker }: Destination): boolean {
   return (
-    open < maxConnections ||
-    picker.endpoints.some(({ requests }) => requests instanceof H1Pool && requests.hasIdle)
+    open < maxConnections || picker.endpoints.some(({ requests }) => requests?.hasIdle === true)
   )
 }

@@ -84,6 +84,8 @@ export class H1Upstream implements Receiver, Upstream {
     this.#responseEnded = false
     exchange.wasReused = this.uses > 0
     exchange.upstream = this
+    exchange.sent += 1
+    exchange.requestEnded = false
     this.uses += 1
     this.#reader.expect(askedBy(request))
     this.#writeHead(exchange, request)
@@ -97,6 +99,7 @@ export class H1Upstream implements Receiver, Upstream {
 
   end(): void {
     this.#requestEnded = true
+    if (this.#exchange !== undefined) this.#exchange.requestEnded = true
   }
 
   flush(): boolean {
@@ -129,6 +132,10 @@ export class H1Upstream implements Receiver, Upstream {
     this.#detach()
     this.#connection.reset()
     this.#host.lost(this)
+  }
+
+  abandon(): void {
+    this.cancel()
   }
 
   /** Ends it in order. Only when it is idle. */

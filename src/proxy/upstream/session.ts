@@ -59,6 +59,9 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
   /** How many sessions of this very process the connection has come through. */
   readonly depth: number
   readonly startedAt: number
+  /** Connections are not balanced by what requests do: ejections are not for them. */
+  readonly isPanicking = false
+  readonly lot: number = NaN
   readonly tried: Endpoint[] = []
   relay: Relay | undefined
   endpoint: Endpoint | undefined
@@ -117,6 +120,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
     }
     this.endpoint = endpoint
     this.#attempts += 1
+    endpoint.probing(this.now, this.destination.connectTimeout)
     endpoint.open += 1
     const dial = this.#host.connect(endpoint.address, this)
     this.#dial = dial

@@ -23,10 +23,15 @@ interface Wish {
   readonly tried?: readonly Endpoint[]
   readonly now?: number
   readonly affinity?: number
+  readonly isPanicking?: boolean
+  readonly lot?: number
 }
 
 export function pick(picker: Picker, wish: Wish = {}): Endpoint | undefined {
-  return picker.pick({ source: '', tried: [], now: 0, affinity: -1, ...wish })
+  return picker.pick({
+    ...{ source: '', tried: [], now: 0, affinity: -1, isPanicking: false, lot: NaN },
+    ...wish,
+  })
 }
 
 /** How often each endpoint is picked in `times` turns, in the order of the endpoints. */

@@ -121,7 +121,15 @@ t.test(
 )
 
 class FakePool implements Pool {
+  readonly isRetired = false
+  readonly hasIdle = false
   retired = 0
+  hasIdleFor(): boolean {
+    return false
+  }
+  evict(): boolean {
+    return false
+  }
   open(): void {}
   headers(): void {}
   ended(): void {}

@@ -1,6 +1,8 @@
 // Resources of a Service named shop, and a catalog to put them into: what the catalog's tests start from.
 
 import {
+  DEFAULT_RETRY_BUDGET,
+  DEFAULT_RULES,
   type EndpointSlice,
   NO_RESOURCES,
   type Resources,
@@ -41,6 +43,8 @@ export function policy(change: Partial<TrafficPolicy> = {}): TrafficPolicy {
     loadBalancer: { algorithm: 'leastRequest', affinity: { kind: 'none' } },
     timeouts: { connect: 700, idle: 7000 },
     ...{ maxConnections: undefined, maxPendingRequests: undefined },
+    ...{ maxRequests: undefined, maxRetries: undefined, rules: DEFAULT_RULES, routes: [] },
+    ...{ retryBudget: DEFAULT_RETRY_BUDGET, outlier: undefined },
     ...change,
   }
 }

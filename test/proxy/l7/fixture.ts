@@ -7,6 +7,7 @@ import type { Listener, Sockets } from '../../../src/proxy/net/connection.ts'
 import { chooseSockets } from '../../../src/proxy/net/sockets.ts'
 import { Outbound } from '../../../src/proxy/outbound.ts'
 import { Reception } from '../../../src/proxy/reception.ts'
+import { DEFAULT_ROUTE } from '../../../src/proxy/route/make-route.ts'
 import { RouteTable } from '../../../src/proxy/route/route-table.ts'
 import { CounterRegistry } from '../../../src/proxy/stack/counters.ts'
 import { Destination, type Mode, type Protocol } from '../../../src/proxy/stack/destination.ts'
@@ -70,11 +71,17 @@ export class L7 {
     const limits = { keepAlive: 0, maxConnections: options.maxOpen ?? 10_000 }
     this.sessions = new Sessions(this.#sockets, this.clock, limits, this.counters, log)
     this.reception = new Reception(this.sessions, options.mode ?? 'l7', this.counters, log)
-    this.destination = new Destination('outbound', LABEL, this.pickerOf(places), {
-      connectTimeout: CONNECT_TIMEOUT,
-      idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-      maxConnections: options.maxConnections,
-    })
+    this.destination = new Destination(
+      'outbound',
+      LABEL,
+      this.pickerOf(places),
+      {
+        connectTimeout: CONNECT_TIMEOUT,
+        idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
+        maxConnections: options.maxConnections,
+      },
+      DEFAULT_ROUTE,
+    )
     this.destination.protocol = options.protocol ?? 'http'
   }
 

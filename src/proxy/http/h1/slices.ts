@@ -6,6 +6,11 @@ export interface SliceTaker {
   body(bytes: Buffer, start: number, end: number): void
 }
 
+/** What keeps a copy of them. */
+export interface SliceTap {
+  add(bytes: Buffer, start: number, end: number): void
+}
+
 export class Slices {
   bytes: Buffer | undefined
   start = 0
@@ -31,11 +36,17 @@ export class Slices {
     }
   }
 
-  giveTo(taker: SliceTaker): void {
+  giveTo(taker: SliceTaker, tap?: SliceTap): void {
     if (this.bytes === undefined) return
+    if (tap !== undefined) this.#tapTo(tap, this.bytes)
     taker.body(this.bytes, this.start, this.end)
     if (this.more !== undefined) for (const slice of this.more) taker.body(slice, 0, slice.length)
     this.clear()
+  }
+
+  #tapTo(tap: SliceTap, bytes: Buffer): void {
+    tap.add(bytes, this.start, this.end)
+    if (this.more !== undefined) for (const slice of this.more) tap.add(slice, 0, slice.length)
   }
 
   clear(): void {

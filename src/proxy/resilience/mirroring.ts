@@ -1,0 +1,34 @@
+// Sends a copy of some requests to another Service, whose answers nobody gets.
+
+import type { ErrorCode } from '../../lib/errors.ts'
+import type { Exchange, Stage } from '../stack/exchange.ts'
+import type { World } from '../stack/world.ts'
+
+export class Mirroring implements Stage {
+  readonly world: World
+  readonly #above: Stage
+  #below: Stage
+
+  constructor(world: World, above: Stage) {
+    this.world = world
+    this.#above = above
+    this.#below = this
+  }
+
+  /** The next stage down. Once. */
+  above(stage: Stage): void {
+    this.#below = stage
+  }
+
+  open(exchange: Exchange): void {
+    this.#below.open(exchange)
+  }
+
+  headers(exchange: Exchange): void {
+    this.#above.headers(exchange)
+  }
+
+  ended(exchange: Exchange, error: ErrorCode | undefined): void {
+    this.#above.ended(exchange, error)
+  }
+}

@@ -4,10 +4,17 @@
 
 import type { Test } from 'tap'
 import { policy, service } from './manifests.ts'
-import { type Fields, Mesh, type SidecarPod } from './mesh.ts'
+import { type Fields, Mesh, type MeshPod, type SidecarPod } from './mesh.ts'
 import { OpenLoad } from './open-load.ts'
 import type { OpenLoadOptions } from './open-load-program.ts'
 import { type AppOptions, ServiceApp } from './service-app.ts'
+
+interface Known {
+  readonly ip: string
+  readonly spec: Fields
+  /** Whose addresses stand for it; the three unless told. */
+  readonly behind: readonly MeshPod[]
+}
 
 export class Trio {
   readonly mesh: Mesh
@@ -15,7 +22,7 @@ export class Trio {
   readonly pods: readonly SidecarPod[]
   readonly apps: ServiceApp[]
   readonly #options: AppOptions
-  readonly #services = new Map<string, { ip: string; spec: Fields }>()
+  readonly #services = new Map<string, Known>()
 
   private constructor(
     mesh: Mesh,
@@ -44,22 +51,26 @@ export class Trio {
     return new Trio(mesh, client, pods, apps, options)
   }
 
-  /** Publishes a Service with a policy for the three, or changes its policy. Gives its URL. */
-  async service(name: string, spec: Fields = {}): Promise<string> {
+  /** Publishes a Service with a policy, or changes its policy. Gives its URL. */
+  async service(
+    name: string,
+    spec: Fields = {},
+    behind: readonly MeshPod[] = this.pods,
+  ): Promise<string> {
     const known = this.#services.get(name)
     const ip = known?.ip ?? `198.19.0.${10 + this.#services.size}`
-    this.#services.set(name, { ip, spec })
+    this.#services.set(name, { ip, spec, behind })
     await this.announce()
     return `http://${ip}/`
   }
 
   /** Says which of the instances are ready. */
-  async announce(isReady: (pod: SidecarPod) => boolean = () => true): Promise<void> {
-    const endpoints = this.pods.map((pod) => ({ ip: pod.ip, ready: isReady(pod) }))
-    const resources = [...this.#services].flatMap(([name, { ip, spec }]) => [
-      ...service({ name, ips: [ip], port: 80, target: 8080, endpoints }),
-      policy(name, spec),
-    ])
+  async announce(isReady: (pod: MeshPod) => boolean = () => true): Promise<void> {
+    const resources = [...this.#services].flatMap(([name, { ip, spec, behind }]) => {
+      const endpoints = behind.map((pod) => ({ ip: pod.ip, ready: isReady(pod) }))
+      const shop = service({ name, ips: [ip], port: 80, target: 8080, endpoints })
+      return [...shop, policy(name, spec)]
+    })
     const before = this.client.sidecar.lines.length
     await this.mesh.publish('trio.yaml', resources)
     const refused = this.client.sidecar.find({ event: 'discovery-refused' }, before)

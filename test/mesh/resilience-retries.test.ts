@@ -43,7 +43,7 @@ t.test('resilience: an instance that fails everything', { skip }, async (t) => {
   const sicken = async (name: string, spec: Fields, seconds: number): Promise<Sickness> => {
     const url = await trio.service(name, spec)
     const load = await trio.load({ url, rate: RATE })
-    await load.goesOn(3)
+    await load.goesOn(2)
     const before = await sick.stats()
     const from = sick.tell({ mode: 'fail', status: 503 })
     await load.goesOn(seconds)
@@ -73,7 +73,7 @@ t.test('resilience: an instance that fails everything', { skip }, async (t) => {
 
   await t.test('resilience: retries within a budget of 50 % hide it', async (t) => {
     const retries = { ...RETRIES, budget: { percent: 50, minPerSecond: 10, window: '10s' } }
-    const seen = await sicken('ample', { loadBalancer: TURN, retries }, 6)
+    const seen = await sicken('ample', { loadBalancer: TURN, retries }, 5)
     tell(t, 'budget 50 %', seen)
     t.ok(success(seen.report.between(seen.from, seen.to)) >= 0.999)
     t.ok(seen.busiest <= 1.5 * RATE * TOLERANCE, `${seen.busiest} requests in a second`)
@@ -83,7 +83,7 @@ t.test('resilience: an instance that fails everything', { skip }, async (t) => {
   })
 
   await t.test('resilience: the usual budget bounds what retries add', async (t) => {
-    const seen = await sicken('usual', { loadBalancer: TURN, retries: RETRIES }, 6)
+    const seen = await sicken('usual', { loadBalancer: TURN, retries: RETRIES }, 5)
     tell(t, 'budget 20 %', seen)
     t.ok(seen.busiest <= 1.2 * RATE * TOLERANCE, `${seen.busiest} requests in a second`)
     t.ok(success(seen.report.between(seen.from, seen.to)) > 0.75)

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly file: string
   readonly serviceMs: number
   readonly concurrency: number
+  /** Bytes that an answer is made longer by. */
+  readonly padding?: number
   /** A URL that is asked for every request. */
   readonly next?: string
   /** What the application hands on of a request: its trace, the time it has, or nothing. */
@@ -63,6 +65,7 @@ export interface Said {
   /** x-envoy-expected-rq-timeout-ms as it came. */
   readonly told?: string
   readonly next?: Said
+  readonly padding?: string
 }
 
 interface Job {
@@ -77,6 +80,7 @@ const MOST_KEPT = 20_000
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ServiceOptions
 const { name, file, serviceMs, concurrency, next, passes = 'nothing', aborts = true } = options
+const padding = options.padding === undefined ? {} : { padding: 'x'.repeat(options.padding) }
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 const queue: Job[] = []
 const stalled = new Set<() => void>()
@@ -157,7 +161,7 @@ async function work(job: Job): Promise<void> {
   const key = job.request.headers['x-key']
   if (typeof key === 'string') appendFileSync(file, `${key}\n`)
   const told = job.request.headers[TOLD]
-  const own = { by: name, ...(typeof told === 'string' ? { told } : {}) }
+  const own = { by: name, ...padding, ...(typeof told === 'string' ? { told } : {}) }
   if (next === undefined) {
     answer(job, own)
     return

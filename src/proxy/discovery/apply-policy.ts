@@ -7,18 +7,22 @@ import {
   DEFAULT_MAX_PENDING_REQUESTS,
   DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
+  type PolicyRoute,
   type RouteRules,
   type TrafficPolicy,
 } from '../../api/resources.ts'
+import { makeRouter } from '../route/first-match.ts'
 import { DEFAULT_ROUTE, makeRoute } from '../route/make-route.ts'
 import type { Destination } from '../stack/destination.ts'
 import { DEFAULT_NAME } from '../stack/route.ts'
 
 const NONE = Number.POSITIVE_INFINITY
+const NO_ROUTES: readonly PolicyRoute[] = []
 
 /** What is in force for one destination. */
 export class Enforced {
   #rules: RouteRules = DEFAULT_RULES
+  #routes: readonly PolicyRoute[] = NO_ROUTES
 
   /** `policy` is what speaks of this destination; undefined for none. */
   apply(destination: Destination, policy: TrafficPolicy | undefined): void {
@@ -33,10 +37,15 @@ export class Enforced {
   }
 
   #applyRoutes(destination: Destination, policy: TrafficPolicy | undefined): void {
-    const rules = policy?.rules ?? DEFAULT_RULES
-    if (isDeepStrictEqual(rules, this.#rules)) return
-    this.#rules = rules
-    destination.route = policy === undefined ? DEFAULT_ROUTE : makeRoute(DEFAULT_NAME, rules)
+    const { rules, routes } = policy ?? { rules: DEFAULT_RULES, routes: NO_ROUTES }
+    if (!isDeepStrictEqual(rules, this.#rules)) {
+      this.#rules = rules
+      destination.route = policy === undefined ? DEFAULT_ROUTE : makeRoute(DEFAULT_NAME, rules)
+    }
+    if (!isDeepStrictEqual(routes, this.#routes)) {
+      this.#routes = routes
+      destination.router = makeRouter(routes)
+    }
   }
 }
 

@@ -70,7 +70,7 @@ export class Balancing implements Stage {
     endpoint.probing(exchange.now, connectTimeout)
     health?.chosen(exchange, endpoint)
     endpoint.open += 1
-    endpoint.counters.forRequests().active += 1
+    endpoint.counters.forRequests(exchange.route.name).active += 1
     pool.open(exchange)
   }
 
@@ -164,7 +164,7 @@ export class Balancing implements Stage {
 
   #leaveEndpoint(exchange: Exchange, endpoint: Endpoint, error: ErrorCode | undefined): void {
     endpoint.open -= 1
-    endpoint.counters.forRequests().active -= 1
+    endpoint.counters.forRequests(exchange.route.name).active -= 1
     const { health } = this.#destination
     if (health === undefined) return
     if (error === undefined || ERRORS[error].source === 'downstream') {
@@ -192,7 +192,7 @@ export class Balancing implements Stage {
     const isStale = exchange.wasReused && !exchange.needsNew && isSafe(exchange.request.method)
     if (!isStale || !exchange.rewind()) return false
     exchange.needsNew = true
-    endpoint.counters.forRequests().resends += 1
+    endpoint.counters.forRequests(exchange.route.name).resends += 1
     return true
   }
 }

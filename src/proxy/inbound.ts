@@ -14,6 +14,7 @@ import { DialledDestinations } from './route/dialled-destinations.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
+import { PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 
@@ -84,9 +85,10 @@ export class Inbound {
   #applications(label: string): DialledDestinations {
     const { counters, sessions } = this.#parts
     const line = counters.of('inbound', 'local', label)
+    const resilience = counters.of('inbound', 'local', '').forResilience()
     const applications = new DialledDestinations((address) => {
-      const endpoint = new Endpoint(address, 1, line)
-      return new Destination('inbound', 'local', new SinglePicker(endpoint), this.#rules)
+      const picker = new SinglePicker(new Endpoint(address, 1, line))
+      return new Destination('inbound', 'local', picker, this.#rules, PLAIN_ROUTE, resilience)
     })
     sessions.eachTick((now) => {
       applications.sweep(now)

@@ -21,6 +21,7 @@ import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
 import type { RequestObserver } from './stack/observation.ts'
+import { PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 import type { Sessions } from './upstream/sessions.ts'
@@ -134,6 +135,8 @@ export class Outbound {
 
   #egress(address: SocketAddress): Destination {
     const endpoint = new Endpoint(address, 1, this.#egressCounters)
-    return new Destination('outbound', 'egress', new SinglePicker(endpoint), this.#rules)
+    const picker = new SinglePicker(endpoint)
+    const resilience = this.#egressCounters.forResilience()
+    return new Destination('outbound', 'egress', picker, this.#rules, PLAIN_ROUTE, resilience)
   }
 }

@@ -89,7 +89,8 @@ export class Catalog {
     if (known !== undefined) return known
     const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
     const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
-    const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE)
+    const counters = this.#counters.of('outbound', label, '').forResilience()
+    const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE, counters)
     const made = {
       ...{ destination, endpoints: new Map(), direct: new Map() },
       ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [], enforced: new Enforced() },
@@ -186,7 +187,9 @@ export class Catalog {
         retire(endpoint, now)
         if (endpoint.open === 0) entry.endpoints.delete(key)
       }
-      if (entry.destination.open === 0 && entry.endpoints.size === 0) this.#entries.delete(label)
+      if (entry.destination.open > 0 || entry.endpoints.size > 0) continue
+      this.#entries.delete(label)
+      this.#counters.of('outbound', label, '').retiredAt = now
     }
   }
 }
@@ -232,5 +235,7 @@ function policyFor(
 }
 
 function directTo(destination: Destination, endpoint: Endpoint): Destination {
-  return new Destination('outbound', destination.service, new SinglePicker(endpoint), destination)
+  const { service, route, resilience } = destination
+  const picker = new SinglePicker(endpoint)
+  return new Destination('outbound', service, picker, destination, route, resilience)
 }

@@ -139,7 +139,10 @@ onBoth(t, 'pool: the same for GET goes to another endpoint', async (t, kind) => 
   })
   const other = await backend(t, answering(ok('other')))
   const f = await L7.start(t, [server, other], { kind })
-  t.equal(await f.exchange(get()), ok('other'))
+  const answer = f.exchange(get())
+  await until('it waits to be sent again', () => f.destination.retrying === 1)
+  f.clock.advance(50)
+  t.equal(await answer, ok('other'))
   t.equal(server.requests.length, 1)
   t.same(f.failures, {})
   await until('nothing is under way', () => f.underWay['active'] === 0)
@@ -152,11 +155,14 @@ onBoth(t, 'pool: three times at most', async (t, kind) => {
     })
   const servers = [await reset(), await reset(), await reset(), await reset()]
   const f = await L7.start(t, servers, { kind })
-  t.match(await f.exchange(get()), /^HTTP\/1\.1 502 /)
-  t.equal(
-    servers.reduce((sum, { requests }) => sum + requests.length, 0),
-    3,
-  )
+  const answer = f.exchange(get())
+  const sent = (): number => servers.reduce((sum, { requests }) => sum + requests.length, 0)
+  await until('they were all tried', () => {
+    f.clock.advance(10)
+    return sent() === 3 && f.destination.active === 0
+  })
+  t.match(await answer, /^HTTP\/1\.1 502 /)
+  t.equal(sent(), 3)
 })
 
 onBoth(t, 'pool: an answer that has begun is never asked for again', async (t, kind) => {

@@ -41,9 +41,7 @@ export class Enforced {
     const rules = policy?.retryBudget ?? DEFAULT_RETRY_BUDGET
     if (isDeepStrictEqual(rules, this.#budgetRules)) return
     this.#budgetRules = rules
-    const budget = new SlidingBudget(rules)
-    destination.retryBudget = budget
-    destination.resilience.budget = budget
+    destination.retryBudget = new SlidingBudget(rules)
   }
 
   #applyRoutes(destination: Destination, policy: TrafficPolicy | undefined): void {

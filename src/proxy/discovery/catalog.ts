@@ -89,8 +89,7 @@ export class Catalog {
     if (known !== undefined) return known
     const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
     const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
-    const counters = this.#counters.of('outbound', label, '').forResilience()
-    const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE, counters)
+    const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE)
     const made = {
       ...{ destination, endpoints: new Map(), direct: new Map() },
       ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [], enforced: new Enforced() },
@@ -187,9 +186,7 @@ export class Catalog {
         retire(endpoint, now)
         if (endpoint.open === 0) entry.endpoints.delete(key)
       }
-      if (entry.destination.open > 0 || entry.endpoints.size > 0) continue
-      this.#entries.delete(label)
-      this.#counters.of('outbound', label, '').retiredAt = now
+      if (entry.destination.open === 0 && entry.endpoints.size === 0) this.#entries.delete(label)
     }
   }
 }

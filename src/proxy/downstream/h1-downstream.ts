@@ -191,10 +191,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       this.#broken('downstream-reset', 'gone')
     } else if (idle >= 2 * TICK) {
       this.#connection.rest()
-      if (this.#state === READING) {
-        this.#input.reader.release()
-        this.#exchange.rest()
-      }
+      if (this.#state === READING) this.#input.rest(this.#exchange)
     }
   }
 
@@ -281,7 +278,6 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       return
     }
     this.#isOpened = true
-    exchange.isAtHand = this.#input.isWhole
     exchange.destination.requests?.open(exchange)
     // What is staged lies in the connection's buffer, which must stay as it is until it can be sent.
     if (this.#state === BUSY && exchange.upstream === undefined) this.#connection.readStop()

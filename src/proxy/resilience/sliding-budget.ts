@@ -23,7 +23,6 @@ export class SlidingBudget implements RetryBudget {
   /** The bucket at hand, and when its time is over. Long past: the first request begins it. */
   #at = 0
   #turnsAt: Millis = Number.NEGATIVE_INFINITY
-  #isUsed = false
 
   constructor({ percent, minPerSecond, window }: BudgetRules) {
     this.#share = percent / 100
@@ -31,12 +30,7 @@ export class SlidingBudget implements RetryBudget {
     this.#width = window / BUCKETS
   }
 
-  get isUsed(): boolean {
-    return this.#isUsed
-  }
-
   earn(now: Millis): void {
-    this.#isUsed = true
     if (now >= this.#turnsAt) this.#turn(now)
     this.#requests[this.#at] = (this.#requests[this.#at] ?? 0) + 1
     this.#requestsInWindow += 1

@@ -6,7 +6,6 @@
 
 import type { ErrorCode } from '../../lib/errors.ts'
 import { RequestCounters } from './request-counters.ts'
-import { ResilienceCounters } from './resilience-counters.ts'
 
 export type Direction = 'outbound' | 'inbound'
 
@@ -35,8 +34,6 @@ export class ConnectionCounters {
   retiredAt: number | undefined
   /** Undefined as long as it had connections only. */
   requests: RequestCounters | undefined
-  /** Only on the line of a service without an endpoint. */
-  resilience: ResilienceCounters | undefined
 
   constructor(direction: Direction, service: string, endpoint: string) {
     this.direction = direction
@@ -44,19 +41,12 @@ export class ConnectionCounters {
     this.endpoint = endpoint
     this.retiredAt = undefined
     this.requests = undefined
-    this.resilience = undefined
   }
 
   /** What is counted about its requests; always the same object. */
   forRequests(): RequestCounters {
     this.requests ??= new RequestCounters()
     return this.requests
-  }
-
-  /** What all destinations of the service count together; always the same object. */
-  forResilience(): ResilienceCounters {
-    this.resilience ??= new ResilienceCounters()
-    return this.resilience
   }
 
   countConnectFailure(reason: ErrorCode): void {

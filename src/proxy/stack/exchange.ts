@@ -137,7 +137,7 @@ export class Exchange implements Choice {
   kept: Buffer | undefined = undefined
   /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
   replay: Replay | undefined = undefined
-  /** All of it had been read when it came to the stages. */
+  /** All of it was read. */
   isAtHand = false
   /** All of the request was given to the endpoint's side. */
   requestEnded = false

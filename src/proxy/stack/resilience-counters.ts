@@ -5,6 +5,7 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import type { Direction } from './counters.ts'
 
 /** Why a request was sent again. The words of a policy's `retries.on`, and `hedge`. */
 export type RetryReason =
@@ -24,13 +25,6 @@ export type DenialReason = 'budget' | 'limit' | 'attempts' | 'body' | 'deadline'
 /** What tripped a breaker. */
 export type EjectionReason = 'consecutive-failures' | 'success-rate' | 'latency' | 'probe'
 
-/** A budget, as far as it is shown. */
-interface ShownBudget {
-  /** A request has come that earned its share. */
-  readonly isUsed: boolean
-  left(now: Millis): number
-}
-
 export class ResilienceCounters {
   /** Tries sent again, by reason. */
   readonly retries: Map<RetryReason, number> = new Map()
@@ -40,8 +34,6 @@ export class ResilienceCounters {
   retryFailures = 0
   /** Requests that were answered by the second try before the first. */
   hedgesWon = 0
-  /** What is left for retries; undefined where there is no limit to them, or none are made. */
-  budget: ShownBudget | undefined
   /** Requests that the mesh turned away itself, by the error it gave. */
   readonly shed: Map<ErrorCode, number> = new Map()
   readonly ejections: Map<EjectionReason, number> = new Map()
@@ -57,11 +49,16 @@ export class ResilienceCounters {
   /** Responses of the mirror that were errors or did not come. */
   mirrorFailures = 0
 
-  constructor() {
-    this.budget = undefined
-  }
-
   static count<Word>(map: Map<Word, number>, word: Word): void {
     map.set(word, (map.get(word) ?? 0) + 1)
   }
+}
+
+/** Those of one service, as they are shown. */
+export interface ResilienceLine {
+  readonly direction: Direction
+  readonly service: string
+  readonly resilience: ResilienceCounters
+  /** Retries that would be allowed now; undefined where there is no budget. */
+  readonly retryBudget?: { left(now: Millis): number } | undefined
 }

@@ -61,7 +61,9 @@ export class SlidingBudget implements RetryBudget {
       this.#retries.fill(0)
       this.#requestsInWindow = 0
       this.#retriesInWindow = 0
-      this.#turnsAt = now + this.#width
+      // The first request of all begins the first bucket.
+      const isFirst = steps === Number.POSITIVE_INFINITY
+      this.#turnsAt = isFirst ? now + this.#width : this.#turnsAt + steps * this.#width
       return
     }
     for (let step = 0; step < steps; step += 1) {

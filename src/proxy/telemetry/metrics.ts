@@ -11,11 +11,14 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client'
+import type { Millis } from '../../lib/duration.ts'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
+import type { ResilienceLine } from '../stack/resilience-counters.ts'
 import { addHealthMetrics } from './health-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
+import { addResilienceMetrics } from './resilience-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
 import { addTraceMetrics } from './trace-metrics.ts'
 
@@ -75,7 +78,11 @@ export interface MetricsContext {
   /** Undefined if nothing is traced. */
   readonly spans?: SpanCounts | undefined
   /** Every Service port that discovery has. */
-  readonly services?: () => Iterable<Destination>
+  readonly destinations?: () => Iterable<Destination>
+  /** Every service that something is counted of. */
+  readonly services?: () => Iterable<ResilienceLine>
+  /** The clock's. */
+  readonly now?: () => Millis
 }
 
 export class Metrics {
@@ -86,7 +93,7 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans, services = () => [] }: MetricsContext = {},
+    { workload = '', spans, destinations = () => [], services, now }: MetricsContext = {},
   ) {
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
@@ -94,7 +101,8 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
-    addHealthMetrics(this.#registry, services)
+    addHealthMetrics(this.#registry, destinations)
+    addResilienceMetrics(this.#registry, services, now)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

@@ -13,6 +13,7 @@ import { Deadlines } from './resilience/deadlines.ts'
 import { Faults } from './resilience/faults.ts'
 import { Mirroring } from './resilience/mirroring.ts'
 import { Retrying } from './resilience/retrying.ts'
+import type { TraceDeadlines } from './resilience/trace-deadlines.ts'
 import { DialledDestinations } from './route/dialled-destinations.ts'
 import type { RouteTable } from './route/route-table.ts'
 import { Routing } from './route/routing.ts'
@@ -40,6 +41,8 @@ export interface Parts {
   readonly counters: CounterRegistry
   readonly originalDestination: DestinationSource
   readonly observer: RequestObserver | undefined
+  /** What inbound requests have left, for those that they cause; without it none inherits a deadline. */
+  readonly traces?: TraceDeadlines
 }
 
 export class Outbound {
@@ -111,10 +114,10 @@ export class Outbound {
 
   /** The way of a request: each stage knows the one above it. */
   #stages(destination: Destination): Stage {
-    const { counters, observer, reception } = this.#parts
+    const { counters, observer, reception, traces } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
-    const deadlines = new Deadlines(reception, measurement)
+    const deadlines = new Deadlines(reception, measurement, 'outbound', traces)
     const mirroring = new Mirroring(reception, deadlines)
     const retrying = new Retrying(reception, mirroring)
     const faults = new Faults(reception, retrying)

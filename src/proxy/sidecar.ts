@@ -23,6 +23,7 @@ import { redirectedFrom } from './net/original-destination.ts'
 import { chooseSockets, type SocketChoice } from './net/sockets.ts'
 import { Outbound, type Parts } from './outbound.ts'
 import { Reception } from './reception.ts'
+import { TraceDeadlines } from './resilience/trace-deadlines.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import type { Mode } from './stack/destination.ts'
@@ -40,6 +41,7 @@ export class Sidecar implements AdminSubject {
   readonly #counters = new CounterRegistry()
   readonly #sessions: Sessions
   readonly #reception: Reception
+  readonly #traces = new TraceDeadlines()
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
   /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
@@ -195,6 +197,7 @@ export class Sidecar implements AdminSubject {
       destinations: () => this.routes.table.services(),
       services: () => this.#services(),
       now: () => this.now(),
+      applications: () => this.#inbound?.applications() ?? [],
     })
   }
 
@@ -303,6 +306,7 @@ export class Sidecar implements AdminSubject {
       counters: this.#counters,
       originalDestination: redirectedFrom,
       observer: this.#observer,
+      traces: this.#traces,
     }
   }
 

@@ -58,6 +58,14 @@ export interface RetryBudget {
 /** What a port is known to speak without looking: `http`, `opaque` for anything else, or empty to look. */
 export type Protocol = 'http' | 'opaque' | ''
 
+/** How many requests the application works on, as it is shown. */
+export interface AdmissionView {
+  /** Infinite if there is none. */
+  readonly limit: number
+  readonly active: number
+  readonly waiting: number
+}
+
 export class Destination {
   readonly direction: Direction
   /** `name.namespace:port`, `egress` or `local`. */
@@ -88,6 +96,8 @@ export class Destination {
   /** What retries may add to the load; undefined where nothing is sent again. */
   retryBudget: RetryBudget | undefined
   readonly resilience: ResilienceCounters
+  /** Inbound, once the first request has come. */
+  admission: AdmissionView | undefined
   /** Requests that wait for one, the first to come first. */
   readonly pending: Exchange[] = []
   /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
@@ -117,6 +127,7 @@ export class Destination {
     this.affinity = undefined
     this.requests = undefined
     this.resilience = resilience
+    this.admission = undefined
   }
 }
 

@@ -16,6 +16,7 @@ import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { ResilienceLine } from '../stack/resilience-counters.ts'
+import { type Application, addAdmissionMetrics } from './admission-metrics.ts'
 import { addHealthMetrics } from './health-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
 import { addResilienceMetrics } from './resilience-metrics.ts'
@@ -83,6 +84,8 @@ export interface MetricsContext {
   readonly services?: () => Iterable<ResilienceLine>
   /** The clock's. */
   readonly now?: () => Millis
+  /** The application's ports that requests have come for. */
+  readonly applications?: () => Iterable<Application>
 }
 
 export class Metrics {
@@ -93,8 +96,9 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans, destinations = () => [], services, now }: MetricsContext = {},
+    context: MetricsContext = {},
   ) {
+    const { workload = '', spans, destinations = () => [], services, now, applications } = context
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
     this.#delay.enable()
@@ -103,6 +107,7 @@ export class Metrics {
     addRequestMetrics(this.#registry, counters, workload)
     addHealthMetrics(this.#registry, destinations)
     addResilienceMetrics(this.#registry, services, now)
+    addAdmissionMetrics(this.#registry, services, applications)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

@@ -23,7 +23,7 @@ import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
 import type { RequestObserver } from './stack/observation.ts'
 import { ResilienceCounters, type ResilienceLine } from './stack/resilience-counters.ts'
-import { PLAIN_ROUTE } from './stack/route.ts'
+import { type FindService, PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 import type { Sessions } from './upstream/sessions.ts'
@@ -112,13 +112,20 @@ export class Outbound {
     this.#parts.reception.receive(connection, destination, dialled)
   }
 
+  /** A Service that nobody may have asked for yet. */
+  readonly #findMirror: FindService = (service, port) => {
+    const found = this.#routes.table.named(service, port)
+    if (found !== undefined) found.requests ??= this.#stages(found)
+    return found
+  }
+
   /** The way of a request: each stage knows the one above it. */
   #stages(destination: Destination): Stage {
     const { counters, observer, reception, traces } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
     const deadlines = new Deadlines(reception, measurement, 'outbound', traces)
-    const mirroring = new Mirroring(reception, deadlines)
+    const mirroring = new Mirroring(reception, deadlines, destination, this.#findMirror)
     const retrying = new Retrying(reception, mirroring)
     const faults = new Faults(reception, retrying)
     const balancing = new Balancing(destination, reception, retrying)

@@ -132,6 +132,8 @@ export class Exchange implements Choice {
   place: number = NO_PLACE
   /** A copy of it goes to the route's mirror. */
   isMirrored = false
+  /** It is such a copy: no route's demands hold for it. */
+  isCopy = false
   /** The exchange that this one is a second try of. */
   leader: Exchange | undefined = undefined
   /** The second try of this one. */
@@ -178,6 +180,8 @@ export class Exchange implements Choice {
   /** For the end of its time, and for the step that it is at: both belong to the exchange for good. */
   readonly deadlineAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
   readonly stepAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
+  /** For a delay that a policy asked for: made when the first one does. */
+  faultAlarm: Alarm<Exchange> | undefined = undefined
   readonly #head: Head
   #spare: RequestReader | undefined = undefined
 
@@ -278,6 +282,7 @@ export class Exchange implements Choice {
   letGo(wheel: TimerWheel<Exchange>): void {
     wheel.forget(this.deadlineAlarm)
     wheel.forget(this.stepAlarm)
+    if (this.faultAlarm !== undefined) wheel.forget(this.faultAlarm)
   }
 
   get #replayed(): Buffer | undefined {

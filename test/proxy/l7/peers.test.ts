@@ -45,6 +45,30 @@ onBoth(t, 'peers: an application that its sidecar did not reach, and another', a
   }
 })
 
+onBoth(t, 'peers: the connection to that sidecar stays', async (t, kind) => {
+  let isGone = true
+  const gone = itself('connection_refused')
+  const server = await backend(t, (connection, text) => {
+    ;(isGone ? gone : answering(ok('back')))(connection, text)
+  })
+  const other = await backend(t, answering(ok('other')))
+  const f = await L7.start(t, [server, other], { kind })
+  const client = await f.client()
+  await client.send(get('/1'))
+  await client.until((text) => text === ok('other'))
+  isGone = false
+  f.clock.advance(5000)
+  for (let turn = 2; turn <= 5; turn += 1) {
+    await client.send(get(`/${turn}`))
+    await client.until((text) => messages(text).length === turn)
+  }
+  t.same(server.requests[0], get('/1'))
+  t.ok(server.requests.length > 1, 'it is asked again')
+  t.same([server.connections.length, other.connections.length], [1, 1])
+  t.equal(other.requests[0], get('/1'), 'byte for byte')
+  t.same(f.refusals, {})
+})
+
 onBoth(
   t,
   'peers: what does not come from the endpoint as its next hop is answered as it is',

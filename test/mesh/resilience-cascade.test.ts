@@ -133,7 +133,7 @@ t.test('resilience: a stall at the end of a row', { skip }, async (t) => {
 
   await t.test('resilience: with them nobody waits, and it is over with the stall', async (t) => {
     const policy = { timeouts: { request: `${DEADLINE}ms` } }
-    const config = { inbound: { concurrency: { limit: 16 } } }
+    const config = { inbound: { transparent: '[::]:15006', concurrency: { limit: 16 } } }
     const cascade = await run(t, { name: 'strategies', config, policy })
     const { report, frozen } = cascade
     t.ok(success(report.between(report.loaded.startedAt, frozen)) >= 0.999, 'all is well before')

@@ -30,8 +30,9 @@ interface Sickness {
   readonly to: number
   /** Of the two that are well: the most that came to them in a second. */
   readonly busiest: number
-  /** What came to the sick one. */
+  /** What came to the sick one, in all and by the second of the clock. */
   readonly atSick: number
+  readonly bySecond: readonly number[]
 }
 
 t.test('resilience: an instance that fails everything', { skip }, async (t) => {
@@ -52,15 +53,19 @@ t.test('resilience: an instance that fails everything', { skip }, async (t) => {
     const report = await load.stop()
     sick.tell({ mode: 'ok' })
     const busiest = await busiestSecond(healthy, from, to)
-    return { report, from, to, busiest, atSick: after.arrived - before.arrived }
+    const first = Math.floor(from / 1000)
+    const bySecond: number[] = Array.from({ length: Math.ceil(to / 1000) - first }, () => 0)
+    for (const { at, failed } of after.seconds) if (at >= first) bySecond[at - first] = failed
+    return { report, from, to, busiest, atSick: after.arrived - before.arrived, bySecond }
   }
-  const tell = (t: Test, what: string, { report, from, to, busiest, atSick }: Sickness): void => {
+  const tell = (t: Test, what: string, seen: Sickness): void => {
+    const { report, from, to, busiest, atSick, bySecond } = seen
     report.comment(t, what)
     const during = report.between(from, to)
     const share = (100 * success(during)).toFixed(2)
     t.comment(`${what}: ${share} % of the requests succeeded while it was sick; ${lineOf(during)}`)
     const most = `${busiest} requests in a second at most, ${(busiest / RATE).toFixed(2)} of what is offered`
-    t.comment(`${what}: at the two that are well ${most}; at the sick one ${atSick}`)
+    t.comment(`${what}: at the two that are well ${most}; at the sick one ${atSick}: ${bySecond.join(' ')}`)
   }
 
   await t.test('resilience: without a policy a third of the requests fails', async (t) => {

@@ -19,10 +19,10 @@ t.test('request window: rates of what it holds', async (t) => {
   const window = new RequestWindow(10_000)
   t.equal(window.total, 0)
   t.ok(Number.isNaN(window.successRate))
-  window.succeeded(500)
-  window.failed(1500.5)
-  window.failed(2500)
-  window.succeeded(2600)
+  window.succeeded({ now: 500 })
+  window.failed({ now: 1500.5 })
+  window.failed({ now: 2500 })
+  window.succeeded({ now: 2600 })
   t.equal(window.total, 4)
   t.equal(window.successRate, 0.5)
   window.clear()
@@ -31,29 +31,29 @@ t.test('request window: rates of what it holds', async (t) => {
 
 t.test('request window: it slides by whole seconds', async (t) => {
   const window = new RequestWindow(3000)
-  window.failed(999)
-  window.succeeded(1000)
-  window.succeeded(2999)
+  window.failed({ now: 999 })
+  window.succeeded({ now: 1000 })
+  window.succeeded({ now: 2999 })
   t.equal(window.total, 3)
-  window.roll(3000)
+  window.roll({ now: 3000 })
   t.same([window.total, window.successRate], [2, 1], 'the first second is over')
-  window.roll(4000)
+  window.roll({ now: 4000 })
   t.equal(window.total, 1)
-  window.roll(1_000_000)
+  window.roll({ now: 1_000_000 })
   t.equal(window.total, 0, 'also after a long rest')
-  window.failed(1_000_100)
+  window.failed({ now: 1_000_100 })
   t.equal(window.successRate, 0)
-  window.failed(999_000)
+  window.failed({ now: 999_000 })
   t.equal(window.total, 2, 'time that went back stands still')
 })
 
 t.test('request window: a response that breaks off takes its success back', async (t) => {
   const window = new RequestWindow(3000)
-  window.succeeded(0)
-  window.succeeded(0)
-  window.broke(100)
+  window.succeeded({ now: 0 })
+  window.succeeded({ now: 0 })
+  window.broke({ now: 100 })
   t.same([window.total, window.successRate], [2, 0.5])
-  window.broke(3500)
+  window.broke({ now: 3500 })
   t.same([window.total, window.successRate], [1, 0], 'also when the success has left the window')
 })
 
@@ -69,8 +69,8 @@ t.test('request window: against counting everything anew', async (t) => {
     for (let turn = 0; turn < 2000; turn += 1) {
       now += random() < 0.01 ? 2 * length * random() : (length / 50) * random()
       const ok = random() < 0.7
-      if (ok) window.succeeded(now)
-      else window.failed(now)
+      if (ok) window.succeeded({ now })
+      else window.failed({ now })
       const stretch = Math.floor(now / width)
       all.push({ stretch, ok })
       const held = all.filter((each) => each.stretch > stretch - buckets)
@@ -82,19 +82,24 @@ t.test('request window: against counting everything anew', async (t) => {
   }
 })
 
+/** So long after it was sent. */
+function answered(now: number, latency: number): { now: number; sentAt: number } {
+  return { now, sentAt: now - latency }
+}
+
 t.test('latency window: the mean of all but the slowest, of five seconds', async (t) => {
   const window = new LatencyWindow()
   t.ok(Number.isNaN(window.mean(0, 1)))
-  window.add(0, 7)
+  window.add(answered(0, 7))
   t.equal(window.mean(0, 1), 7, 'the only one is not left out')
   t.ok(Number.isNaN(window.mean(0, 2)))
-  window.add(1000, 1)
-  window.add(2000, 5000)
-  window.add(2000, 4)
+  window.add(answered(1000, 1))
+  window.add(answered(2000, 5000))
+  window.add(answered(2000, 4))
   t.equal(window.mean(2000, 4), 4)
   t.equal(window.mean(5000, 1), 2.5, 'the 7 is too old')
   t.ok(Number.isNaN(window.mean(7000, 1)))
-  window.add(7000, 3)
+  window.add(answered(7000, 3))
   window.clear()
   t.ok(Number.isNaN(window.mean(7000, 1)))
 })

@@ -22,11 +22,8 @@ function check(t: Test, cases: readonly Case[]): void {
     const found = read(text, env).problems
     const paths = expected.map(([path]) => path.replace(/^\./, 'conf/proxy.yaml '))
     const name = `${text} ${JSON.stringify(env)}`
-    t.same(
-      found.map((line) => line.slice(0, line.indexOf(': '))),
-      paths,
-      name,
-    )
+    const noted = found.map((line) => line.slice(0, line.indexOf(': ')))
+    t.same(noted, paths, name)
     for (const [index, [, says]] of expected.entries()) t.match(found[index], says)
   }
 }
@@ -52,6 +49,7 @@ t.test('config: the defaults', async (t) => {
       listeners: [],
       connectTimeout: 1000,
       idleTimeout: 3_600_000,
+      concurrency: { limit: undefined, pending: 1024, adaptive: 'off', min: 4 },
     },
     discovery: { files: undefined },
     sockets: 'auto',
@@ -83,6 +81,7 @@ inbound:
   mesh: off
   listeners: [{ address: 127.0.0.1:9081, target: "[::1]:8080" }]
   timeouts: { connect: 250ms, idle: 0s }
+  concurrency: { limit: 100, pending: 0, adaptive: gradient, min: 10 }
 discovery: { files: ./mesh }
 egress: deny
 maxConnections: 5
@@ -116,6 +115,7 @@ t.test('config: every key in the file', async (t) => {
       listeners: [{ address: { ip: '127.0.0.1', port: 9081 }, target: { ip: '::1', port: 8080 } }],
       connectTimeout: 250,
       idleTimeout: 0,
+      concurrency: { limit: 100, pending: 0, adaptive: 'gradient', min: 10 },
     },
     discovery: { files: resolve('conf/mesh') },
     sockets: 'streams',
@@ -147,6 +147,10 @@ t.test('config: every key in the environment, over the file', async (t) => {
     UNDERPASS_INBOUND_LISTENERS: '[{ address: 127.0.0.1:9081, target: "[::1]:8080" }]',
     UNDERPASS_INBOUND_TIMEOUTS_CONNECT: '250ms',
     UNDERPASS_INBOUND_TIMEOUTS_IDLE: '0s',
+    UNDERPASS_INBOUND_CONCURRENCY_LIMIT: '100',
+    UNDERPASS_INBOUND_CONCURRENCY_PENDING: '0',
+    UNDERPASS_INBOUND_CONCURRENCY_ADAPTIVE: 'gradient',
+    UNDERPASS_INBOUND_CONCURRENCY_MIN: '10',
     UNDERPASS_DISCOVERY_FILES: 'conf/mesh',
     UNDERPASS_DISCOVERY_CONTROL: '',
     UNDERPASS_SOCKETS: 'streams',

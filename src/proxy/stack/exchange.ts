@@ -18,10 +18,16 @@ import type { Choice, Destination } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Observation } from './observation.ts'
 import type { Replay } from './replay.ts'
+import type { DeadlineSource } from './resilience-counters.ts'
 import { NO_LIMIT, type Route } from './route.ts'
 
 /** No affinity: any endpoint will do. */
 export const NO_AFFINITY = -1
+
+/** It neither waits for the application nor is being worked on there, or nobody counts. */
+export const NO_PLACE = -1
+/** It is one of those that the application works on. */
+export const AT_WORK = -2
 
 /** A step on the way of a request: built once for a destination; what it needs for a request it keeps in the exchange. */
 export interface Stage {
@@ -115,8 +121,12 @@ export class Exchange implements Choice {
   route: Route
   /** When its time is over, by the clock; NO_LIMIT if it has as long as it likes. What each hop passes on is the rest. */
   deadline: Millis = NO_LIMIT
-  /** Where among the requests that wait for the application it stands; -1 if it does not. */
-  place = -1
+  /** Who said so. */
+  deadlineSource: DeadlineSource = 'given'
+  /** Where its deadline is remembered under its trace's ids; the trace memory's own. */
+  traces: Float64Array | undefined = undefined
+  /** Where among the requests that wait for the application it stands; NO_PLACE if it does not wait, or AT_WORK. */
+  place: number = NO_PLACE
   /** A copy of it goes to the route's mirror. */
   isMirrored = false
   /** The exchange that this one is a second try of. */
@@ -195,6 +205,7 @@ export class Exchange implements Choice {
     this.retries = 0
     this.route = this.destination.route
     this.deadline = NO_LIMIT
+    this.deadlineSource = 'given'
     this.isMirrored = false
     this.hedge = undefined
     this.now = now

@@ -13,6 +13,8 @@ import {
 } from 'prom-client'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
+import type { ResilienceLine } from '../stack/resilience-counters.ts'
+import { type Application, addAdmissionMetrics } from './admission-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
 import { addTraceMetrics } from './trace-metrics.ts'
@@ -72,6 +74,10 @@ export interface MetricsContext {
   readonly workload?: string
   /** Undefined if nothing is traced. */
   readonly spans?: SpanCounts | undefined
+  /** Every service that something is counted of. */
+  readonly services?: () => Iterable<ResilienceLine>
+  /** The application's ports that requests have come for. */
+  readonly applications?: () => Iterable<Application>
 }
 
 export class Metrics {
@@ -82,7 +88,7 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans }: MetricsContext = {},
+    { workload = '', spans, services, applications }: MetricsContext = {},
   ) {
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
@@ -90,6 +96,7 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
+    addAdmissionMetrics(this.#registry, services, applications)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

@@ -22,6 +22,7 @@ import { NO_RECEIVER } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { Exchange, Upstream } from '../stack/exchange.ts'
+import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
 
 const UPGRADE = fieldBits(Field.upgrade)
 const HOST = fieldBits(Field.host)
@@ -224,7 +225,7 @@ export class H1Upstream implements Receiver, Upstream {
     const writer = this.#writer
     // RFC 9110 section 7.8: an upgrade is offered again on this hop, since we can become the tunnel it asks for.
     const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
-    writer.request(request, hop | exchange.requestCut)
+    writer.request(request, hop | exchange.requestCut | cutForResilience(exchange))
     // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
     if (!request.has(HOST)) writer.add('Host', exchange.endpoint?.key ?? '')
     if (request.upgrade) {
@@ -233,6 +234,7 @@ export class H1Upstream implements Receiver, Upstream {
       writer.addLines(TRAILERS_LINES)
     }
     if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
+    addResilienceLines(writer, exchange, request, this.#host.clock)
   }
 
   #read(exchange: Exchange, chunk: Buffer): void {

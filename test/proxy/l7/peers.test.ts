@@ -6,8 +6,15 @@ import { messages, ok } from '../../support/http-text.ts'
 import { until } from '../../support/until.ts'
 import { backend, get, L7, onBoth, post } from './fixture.ts'
 
+const CODES: Readonly<Record<string, string>> = {
+  connection_refused: 'endpoint-refused',
+  connection_timeout: 'endpoint-timeout',
+  destination_unavailable: 'connect-failed',
+  connection_terminated: 'upstream-reset',
+}
+
 const unreached = (error: string, status = 502, nextHop = ''): string =>
-  `HTTP/1.1 ${status} X\r\nProxy-Status: underpass; error=${error}; details="a"${nextHop}\r\nContent-Length: 4\r\n\r\ngone`
+  `HTTP/1.1 ${status} X\r\nProxy-Status: underpass; error=${error}; details="${CODES[error] ?? error}: a"${nextHop}\r\nContent-Length: 4\r\n\r\ngone`
 
 /** As the sidecar at that very address says it. */
 const itself = (error: string, status = 502): Script =>

@@ -114,7 +114,7 @@ export class Try implements Upstream {
     exchange.requestEnded = false
     if (isWhole) exchange.kept = Buffer.from(this.sentHead, 'latin1')
     exchange.downstream.ready()
-    exchange.requestEnded = isWhole
+    if (isWhole) exchange.requestEnded = true
     return this
   }
 
@@ -136,7 +136,7 @@ export class Try implements Upstream {
   }
 
   /** The response is through. */
-  end(): void {
+  finish(): void {
     const { exchange } = this
     this.#leave()
     exchange.downstream.end()
@@ -146,7 +146,7 @@ export class Try implements Upstream {
 
   answer(status: number, ...fields: readonly string[]): void {
     this.head(status, ...fields)
-    if (!this.isOver) this.end()
+    if (!this.isOver) this.finish()
   }
 
   fail(error: ErrorCode, details = 'broken'): void {
@@ -158,7 +158,11 @@ export class Try implements Upstream {
   }
 
   body(bytes: Buffer, start: number, end: number): void {
-    this.heard.push(bytes.toString('latin1', start, end))
+    if (end > start) this.heard.push(bytes.toString('latin1', start, end))
+  }
+
+  end(): void {
+    this.exchange.requestEnded = true
   }
 
   flush(): boolean {

@@ -93,7 +93,7 @@ t.test('times: a tunnel has none', async (t) => {
   t.same(f.above, ['head 101'])
   f.clock.advance(60_000)
   t.same(f.last.heard, [])
-  f.last.end()
+  f.last.finish()
   t.same(f.underWay, NOTHING)
 })
 
@@ -110,7 +110,7 @@ t.test('times: the head of the response', async (t) => {
   f.last.head(200)
   f.clock.advance(60_000)
   t.same(f.last.heard, [], 'its body may take long')
-  f.last.end()
+  f.last.finish()
   t.same(f.above, ['head 200', 'ended'])
   t.same(f.underWay, NOTHING)
 })
@@ -152,7 +152,7 @@ t.test('times: a connect does not count as waiting for the response', async (t) 
   f.clock.advance(999)
   t.same(f.last.heard, [])
   f.clock.advance(1 + 125 + 2 * PERIOD)
-  t.same(f.last.heard, ['cancel'])
+  t.same(f.at(0).heard, ['cancel'])
 })
 
 t.test('times: whichever comes first', async (t) => {

@@ -97,6 +97,7 @@ export class Try implements Upstream {
   readonly sentHead: string
   readonly heard: string[] = []
   readonly #pool: FakePool
+  isSent = false
   isOver = false
 
   constructor(exchange: Exchange, endpoint: Endpoint, pool: FakePool) {
@@ -112,9 +113,11 @@ export class Try implements Upstream {
     exchange.sent += 1
     exchange.upstream = this
     exchange.requestEnded = false
-    if (isWhole) exchange.kept = Buffer.from(this.sentHead, 'latin1')
+    this.isSent = true
     exchange.downstream.ready()
-    if (isWhole) exchange.requestEnded = true
+    if (!isWhole) return this
+    exchange.kept = Buffer.from(this.sentHead, 'latin1')
+    exchange.requestEnded = true
     return this
   }
 

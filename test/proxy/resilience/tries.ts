@@ -200,6 +200,7 @@ class FakePool implements Pool {
   readonly clock: FakeClock
   readonly #endpoint: Endpoint
   readonly #began: (made: Try) => void
+  readonly #live = new Map<Exchange, Try>()
 
   constructor(endpoint: Endpoint, clock: FakeClock, began: (made: Try) => void) {
     this.#endpoint = endpoint
@@ -209,14 +210,20 @@ class FakePool implements Pool {
 
   open(exchange: Exchange): void {
     exchange.lowest = this
-    this.#began(new Try(exchange, this.#endpoint, this))
+    const made = new Try(exchange, this.#endpoint, this)
+    this.#live.set(exchange, made)
+    this.#began(made)
   }
 
   headers(exchange: Exchange): void {
     exchange.chooser?.headers(exchange)
   }
 
+  /** One that was not sent yet has no other way to hear of it. */
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
+    const made = this.#live.get(exchange)
+    if (made !== undefined) made.isOver = true
+    this.#live.delete(exchange)
     exchange.chooser?.ended(exchange, error)
   }
 

@@ -64,9 +64,9 @@ class Storm {
 
   step(): void {
     const chance = this.random()
-    if (chance < 0.2) this.f.clock.advance(this.below(50))
-    else if (chance < 0.4 && this.#busy.size < 6) this.#open()
-    else if (chance < 0.45) this.#stop(this.#one([...this.#busy]))
+    if (chance < 0.3) this.f.clock.advance(this.below(50))
+    else if (chance < 0.5 && this.#busy.size < 6) this.#open()
+    else if (chance < 0.53) this.#stop(this.#one([...this.#busy]))
     else this.#move(this.#one(this.f.all.filter(({ isOver }) => !isOver)))
     this.#collect()
   }

@@ -106,7 +106,10 @@ for (const [how, script] of failing) {
       t.same(f.failures, {})
       t.same(f.statuses, { 200: 1 })
       await client.send(get('/next'))
-      await client.until((text) => messages(text).length === 2)
+      await until('the next answer', () => {
+        f.clock.advance(10)
+        return messages(client.text).length === 2
+      })
       await until('nothing is under way', () => f.destination.active === 0)
       t.equal(f.destination.retrying, 0)
       t.same([f.underWay['endpoints'], f.underWay['active']], [0, 0])

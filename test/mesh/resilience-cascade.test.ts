@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { insideWorld } from '../../demo/pods/world.ts'
 import { policy, service } from '../support/manifests.ts'
 import { type Fields, Mesh, type SidecarPod } from '../support/mesh.ts'
-import { type LoadReport, lineOf, OpenLoad, success } from '../support/open-load.ts'
+import { type LoadReport, lineOf, OpenLoad, type Stretch, success } from '../support/open-load.ts'
 import { ServiceApp } from '../support/service-app.ts'
 import type { ServiceStats } from '../support/service-program.ts'
 
@@ -26,7 +26,7 @@ const DEADLINE = 2000
 const TOLERANCE = 100
 /** Seconds after the stall in which it is to be as before, and how long that is watched. */
 const RECOVERY = 5
-const WATCH = 3
+const WATCH = 2
 
 interface Side {
   readonly name: string
@@ -66,9 +66,13 @@ async function run(t: Test, side: Side): Promise<Cascade> {
   })
   await mesh.publish('row.yaml', resources)
   t.same(client.sidecar.find({ event: 'discovery-refused' }), [])
+  // Programs that have just begun are slow, and what they are slow at is not what is judged here.
+  const warming = await OpenLoad.start(client, { url: urlOf(0), rate: RATE / 3 })
+  await warming.goesOn(1)
+  await warming.stop()
   const options = { url: urlOf(0), rate: RATE, deadline: DEADLINE, traces: true }
   const load = await OpenLoad.start(client, options)
-  await load.goesOn(3)
+  await load.goesOn(2)
   const frozen = last.freeze()
   await load.goesOn(STALL)
   const thawed = last.thaw()
@@ -78,6 +82,11 @@ async function run(t: Test, side: Side): Promise<Cascade> {
   const cascade = { report, frozen, thawed, stats }
   tell(t, side.name, cascade)
   return cascade
+}
+
+/** What had left well before the stall. */
+function before({ report, frozen }: Cascade): Stretch {
+  return report.between(report.loaded.startedAt, frozen - 500)
 }
 
 /** Answered with 200, within its time. */
@@ -103,7 +112,7 @@ function late({ stats }: Cascade): number {
 function tell(t: Test, what: string, cascade: Cascade): void {
   const { report, frozen, thawed, stats } = cascade
   report.comment(t, what)
-  t.comment(`${what}: before ${lineOf(report.between(report.loaded.startedAt, frozen))}`)
+  t.comment(`${what}: before ${lineOf(before(cascade))}`)
   t.comment(`${what}: stalled ${lineOf(report.between(frozen, thawed))}`)
   const over = report.waitsOver(DEADLINE + TOLERANCE)
   t.comment(`${what}: ${over.length} waited longer than they had, the longest ${over[0]?.[1]} ms`)
@@ -124,8 +133,8 @@ function tell(t: Test, what: string, cascade: Cascade): void {
 t.test('resilience: a stall at the end of a row', { skip }, async (t) => {
   await t.test('resilience: without strategies it is felt long after it', async (t) => {
     const cascade = await run(t, { name: 'bare', config: {}, policy: {} })
-    const { report, frozen } = cascade
-    t.ok(success(report.between(report.loaded.startedAt, frozen)) >= 0.999, 'all is well before')
+    const { report } = cascade
+    t.ok(success(before(cascade)) >= 0.999, 'all is well before')
     t.ok(report.waitsOver(DEADLINE + TOLERANCE).length > RATE, 'people wait')
     t.ok(late(cascade) > RATE, 'for what nobody needs any more')
     t.ok(recovered(cascade) < 0.9, 'and go on to')
@@ -135,8 +144,8 @@ t.test('resilience: a stall at the end of a row', { skip }, async (t) => {
     const policy = { timeouts: { request: `${DEADLINE}ms` } }
     const config = { inbound: { transparent: '[::]:15006', concurrency: { limit: 16 } } }
     const cascade = await run(t, { name: 'strategies', config, policy })
-    const { report, frozen } = cascade
-    t.ok(success(report.between(report.loaded.startedAt, frozen)) >= 0.999, 'all is well before')
+    const { report } = cascade
+    t.ok(success(before(cascade)) >= 0.999, 'all is well before')
     t.same(report.waitsOver(DEADLINE + TOLERANCE), [], 'nobody waits longer than that')
     t.equal(late(cascade), 0, 'no application begins what nobody waits for')
     t.ok(recovered(cascade) >= 0.999)

@@ -26,7 +26,7 @@ t.test('resilience: restarts', { skip }, async (t) => {
     await happens(async () => {
       await load.goesOn(1)
     })
-    await load.goesOn(2)
+    await load.goesOn(1)
     return await load.stop()
   }
   const judge = (t: Test, what: string, report: LoadReport, mostFailed: number): void => {

@@ -33,7 +33,7 @@ t.test('resilience: an instance that is slow', { skip }, async (t) => {
   const slacken = async (name: string, spec: Fields, seconds: number): Promise<Slowness> => {
     const url = await trio.service(name, spec)
     const load = await trio.load({ url, rate: RATE })
-    await load.goesOn(4)
+    await load.goesOn(3)
     const from = slow.tell({ mode: 'slow', times: TIMES })
     await load.goesOn(seconds)
     const report = await load.stop()
@@ -52,7 +52,7 @@ t.test('resilience: an instance that is slow', { skip }, async (t) => {
   const limitOf = ({ healthy }: Slowness): number => 1.5 * Math.max(healthy, FLOOR)
 
   await t.test('resilience: without a breaker a third of the requests is slow', async (t) => {
-    const seen = await slacken('even', { loadBalancer: TURN }, 5)
+    const seen = await slacken('even', { loadBalancer: TURN }, 4)
     tell(t, 'no breaker', seen)
     t.ok(Math.min(...seen.after) > limitOf(seen), 'and it stays so')
   })
@@ -60,7 +60,7 @@ t.test('resilience: an instance that is slow', { skip }, async (t) => {
   await t.test('resilience: a breaker finds it by its peers', async (t) => {
     const outlier = { slowerThanPeers: 5, minRequests: 10, ejection: { base: '2s', max: '30s' } }
     const spec = { loadBalancer: TURN, circuitBreaker: { outlier } }
-    const seen = await slacken('guarded', spec, 11)
+    const seen = await slacken('guarded', spec, 10)
     tell(t, 'breaker', seen)
     const later = seen.after.slice(5)
     t.ok(later.length >= 3, `${later.length} seconds`)

@@ -4,7 +4,6 @@
 import type { Clock } from '../../src/lib/clock.ts'
 import type { ErrorCode } from '../../src/lib/errors.ts'
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import type { Head } from '../../src/proxy/http/h1/head.ts'
 import { DEFAULT_LIMITS } from '../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
 import type { Destination } from '../../src/proxy/stack/destination.ts'
@@ -61,7 +60,7 @@ class Call implements Downstream {
     upstream.flush()
   }
 
-  head(_: Head): void {
+  head(): void {
     this.#isStaged = true
   }
 

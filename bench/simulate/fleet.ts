@@ -5,7 +5,7 @@ import { lognormal } from './chance.ts'
 import { type Load, sendLoad } from './client.ts'
 import type { Instance } from './instance.ts'
 import { Recorder } from './recorder.ts'
-import { BETWEEN_PODS, type Policy, PORT, SimulatedWorld } from './world.ts'
+import { BETWEEN_PODS, PORT, type Policy, SimulatedWorld } from './world.ts'
 
 const SERVICE = 'shop'
 
@@ -55,7 +55,7 @@ export function runFleet(
   plan(world, instances)
   const end = seconds * 1000
   sendLoad(world.clock, calls, { ...rules.load, host }, world.stream('arrivals'), recorder, end)
-  world.clock.run(end)
+  world.run(seconds)
   return { world, instances, recorder, received }
 }
 

@@ -37,11 +37,11 @@ export function renderRequest({ method, host, trace, due, timeout }: Message): B
 
 /** What a request says; `timeout` is left to who sends it on, for it has grown less. */
 export function readRequest(head: Head, timeout: number): Message {
-  const due = valueOf(head, DUE_FIELD)
+  const due = fieldOf(head, DUE_FIELD)
   return {
     method: head.methodText,
     host: head.authority,
-    trace: valueOf(head, TRACE_FIELD) ?? '',
+    trace: fieldOf(head, TRACE_FIELD) ?? '',
     due: due === undefined ? Number.POSITIVE_INFINITY : Number(due),
     timeout,
   }
@@ -66,7 +66,7 @@ export function responseHead(status: number): Head {
   return reader.head
 }
 
-function valueOf(head: Head, name: string): string | undefined {
+function fieldOf(head: Head, name: string): string | undefined {
   const index = head.find(name)
   return index < 0 ? undefined : head.valueAt(index)
 }

@@ -6,9 +6,9 @@
 import type { SocketAddress } from '../../src/lib/address.ts'
 import type { Millis } from '../../src/lib/duration.ts'
 import type { Calls, GiveUp } from './call.ts'
-import type { Handler, Instance } from './instance.ts'
+import type { Handler } from './instance.ts'
 import { type Message, renderRequest } from './message.ts'
-import type { Job, Server, Watcher } from './server.ts'
+import type { Job, Server } from './server.ts'
 import type { Sidecar } from './sidecar.ts'
 
 const NO_TIMEOUT = Number.POSITIVE_INFINITY
@@ -16,20 +16,12 @@ const BAD_GATEWAY = 502
 
 export class Pod implements Server {
   readonly distance: Millis
-  readonly #instance: Instance
   readonly #calls: Calls
   readonly #giveUps = new Map<Job, GiveUp>()
 
   /** `at` is the application's own address, where the network has it; `limit` the requests that it is given at once. */
-  constructor(
-    sidecar: Sidecar,
-    instance: Instance,
-    at: SocketAddress,
-    distance: Millis,
-    limit: number | undefined,
-  ) {
+  constructor(sidecar: Sidecar, at: SocketAddress, distance: Millis, limit: number | undefined) {
     this.distance = distance
-    this.#instance = instance
     this.#calls = sidecar.callsFor(at, limit)
   }
 
@@ -38,24 +30,19 @@ export class Pod implements Server {
   }
 
   /** Its sidecar lives on whatever becomes of its application. */
-  watch(_: Watcher): void {
+  watch(): void {
     // Nothing is ever told.
   }
 
-  get application(): Instance {
-    return this.#instance
-  }
-
   take(job: Job): void {
-    let isOver = false
-    const giveUp = this.#calls.begin(renderRequest(job.message), (status, error) => {
+    let isOver = false as boolean
+    const giveUp = this.#calls.begin(renderRequest(job.message), (status) => {
       isOver = true
       this.#giveUps.delete(job)
       // A client that is gone hears nothing.
       if (job.isLeft) return
       if (status === 0) job.broken()
       else job.answered(status)
-      void error
     })
     if (!isOver) this.#giveUps.set(job, giveUp)
   }

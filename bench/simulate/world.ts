@@ -23,6 +23,9 @@ export const PORT = 8080
 const NAMESPACE = 'default'
 const ORIGIN = { file: 'simulation', document: 1 }
 
+/** How long what is under way at the end is waited for. */
+const AFTERWARDS: Millis = 5000
+
 /** What a scenario asks of the mesh, besides the defaults. */
 export type Policy = Partial<
   Omit<TrafficPolicy, 'kind' | 'name' | 'namespace' | 'origin' | 'service' | 'section'>
@@ -90,6 +93,11 @@ export class SimulatedWorld {
       before = now
     })
     return values
+  }
+
+  /** Lets the seconds pass, and then some, so that what began in the last of them can end too. */
+  run(seconds: number): void {
+    this.clock.run(seconds * 1000 + AFTERWARDS)
   }
 
   at(second: number, task: () => void): void {

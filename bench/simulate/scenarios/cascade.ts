@@ -21,7 +21,7 @@ import { SCATTER } from '../fleet.ts'
 import type { Instance } from '../instance.ts'
 import { NextCall, type Passing, Pod } from '../pod.ts'
 import { Recorder } from '../recorder.ts'
-import { BETWEEN_PODS, type Policy, PORT, SimulatedWorld, WITHIN_POD } from '../world.ts'
+import { BETWEEN_PODS, PORT, type Policy, SimulatedWorld, WITHIN_POD } from '../world.ts'
 
 /** The last first: each calls the one before it. */
 const SERVICES = ['d', 'c', 'b', 'a']
@@ -114,6 +114,7 @@ function run(seed: number, seconds: number, way: Way, span: Span): Run {
   const recorder = new Recorder(seconds)
   const held: number[] = []
   world.clock.every(1000, () => {
+    if (held.length >= seconds) return
     held.push(instances.reduce((sum, { busy, waiting }) => sum + busy + waiting, 0))
   })
   world.at(span.from, () => instances[0]?.become('stalled'))
@@ -124,7 +125,7 @@ function run(seed: number, seconds: number, way: Way, span: Span): Run {
   }
   const end = seconds * 1000
   sendLoad(world.clock, calls, load, world.stream('arrivals'), recorder, end)
-  world.clock.run(end)
+  world.run(seconds)
   return { recorder, instances, held, longest: result.longest }
 }
 
@@ -149,7 +150,7 @@ function addService(
   const instance = world.instance(name, { ...rules, ...handler })
   const application = world.place(instance)
   const limit = way.isAdmitting ? WORKERS : undefined
-  const pod = new Pod(sidecar, instance, application, BETWEEN_PODS, limit)
+  const pod = new Pod(sidecar, application, BETWEEN_PODS, limit)
   world.service(name, [world.place(pod)], policyOf(way, name))
   return instance
 }
@@ -164,8 +165,7 @@ function policyOf({ timeout }: Way, name: string): Policy {
 }
 
 function figures({ recorder, instances, longest }: Run, { to }: Span): Variant['figures'] {
-  // What began in the last seconds may still be under way when the time is over.
-  const end = recorder.length - PATIENCE / 1000
+  const end = recorder.length
   const sum = (value: (instance: Instance) => number): number =>
     instances.reduce((total, instance) => total + value(instance), 0)
   return {

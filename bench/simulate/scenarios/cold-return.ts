@@ -67,13 +67,21 @@ export const coldReturn: Scenario = {
       ],
       spans: [span],
       verdicts: [
-        atMost('slow start: slow requests, of those at once', (slow[1] ?? NaN) / (slow[0] ?? NaN), 0.2),
+        atMost(
+          'slow start: slow requests, of those at once',
+          (slow[1] ?? NaN) / (slow[0] ?? NaN),
+          0.2,
+        ),
         atMost(
           `slow start: requests not answered within ${PATIENCE} ms after the return`,
           figureOf(variants, 'slow start', 'failures'),
           0,
         ),
-        atLeast('slow start: % of requests at it in the end', figureOf(variants, 'slow start', 'back'), 20),
+        atLeast(
+          'slow start: % of requests at it in the end',
+          figureOf(variants, 'slow start', 'back'),
+          20,
+        ),
       ],
     }
   },
@@ -106,7 +114,7 @@ function run(seed: number, seconds: number, slowStart: number, span: Span): Flee
 }
 
 function figures({ recorder, received }: Fleet, { to }: Span): Variant['figures'] {
-  const end = recorder.length - 1
+  const end = recorder.length
   const count = recorder.count(to, end)
   const seconds = Array.from({ length: end - to }, (_, at) => to + at)
   const last = received.map((line) => line[end - 1] ?? 0)

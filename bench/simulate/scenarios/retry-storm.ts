@@ -24,7 +24,7 @@ const INSTANCES = 3
 const WORKERS = 8
 const MEAN = 10
 const CAPACITY = (WORKERS * 1000) / MEAN
-const RATE = 0.7 * INSTANCES * CAPACITY
+const RATE = Math.round(0.7 * INSTANCES * CAPACITY)
 const PER_TRY = 300
 const PATIENCE = 2000
 /** About 60 ms of waiting at two instances: what comes on top is turned away by the caller's own sidecar. */
@@ -68,7 +68,10 @@ export const retryStorm: Scenario = {
   title: 'one of three instances fails everything',
   run(seed, seconds): Finding {
     const span = troubleOf(seconds, 'one instance answers 503')
-    const fleets = VARIANTS.map(([name, policy]) => ({ name, fleet: run(seed, seconds, policy, span) }))
+    const fleets = VARIANTS.map(([name, policy]) => ({
+      name,
+      fleet: run(seed, seconds, policy, span),
+    }))
     const variants = fleets.map(({ name, fleet }) => ({ name, figures: figures(fleet, span) }))
     return {
       ...{ name: this.name, title: this.title, about: ABOUT, metrics: METRICS, variants },

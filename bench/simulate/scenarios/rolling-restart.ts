@@ -106,8 +106,7 @@ function run(seed: number, seconds: number, policy: Policy, span: Span, pause: n
 }
 
 function figures({ recorder }: Fleet, { from, to }: Span): Variant['figures'] {
-  // What began in the last second may still be under way when the time is over.
-  const end = recorder.length - 1
+  const end = recorder.length
   const requests = recorder.count(0, end)
   return {
     failures: requests - recorder.good(0, end),

@@ -10,7 +10,7 @@ import type { Draw } from './chance.ts'
 import type { Job, Server, Watcher } from './server.ts'
 
 /**
- * healthy; failing: answers 503 at once; stalled: takes requests and answers nothing until it goes on; dead: refuses
+ * healthy; failing: answers 503 at once; stalled: reads and answers nothing until it goes on; dead: refuses
  * connections, and those that are open have broken.
  */
 export type Condition = 'healthy' | 'failing' | 'stalled' | 'dead'
@@ -68,6 +68,8 @@ export class Instance implements Server {
   readonly #rules: InstanceRules
   readonly #watchers: Watcher[] = []
   readonly #queue: Job[] = []
+  /** What came while everything stood still. A connection that is reset takes with it what nobody has read. */
+  readonly #unread: Job[] = []
   readonly #running = new Set<Running>()
   #condition: Condition = 'healthy'
   #slowness = 1
@@ -92,7 +94,7 @@ export class Instance implements Server {
   }
 
   get waiting(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#unread.length
   }
 
   get busy(): number {
@@ -112,9 +114,10 @@ export class Instance implements Server {
     const before = this.#condition
     if (condition === before) return
     this.#condition = condition
-    if (before === 'stalled') this.#goOn()
+    if (condition === 'dead') this.#die()
+    else if (before === 'stalled') this.#goOn()
     if (condition === 'stalled') this.#standStill()
-    else if (condition === 'dead') this.#die()
+    else if (condition === 'failing') for (const job of this.#queue.splice(0)) this.#turnAway(job)
   }
 
   /** What begins from now on takes so many times as long. */
@@ -131,12 +134,7 @@ export class Instance implements Server {
 
   take(job: Job): void {
     this.counts.received += 1
-    if (this.#condition === 'dead') job.broken()
-    else if (this.#condition === 'failing') this.#turnAway(job)
-    else if (this.#condition === 'stalled') this.#queue.push(job)
-    else if (this.#running.size < this.#rules.workers) this.#begin(job)
-    else if (this.#queue.length < this.#rules.queue) this.#queue.push(job)
-    else this.#turnAway(job)
+    this.#receive(job)
   }
 
   left(job: Job): void {
@@ -152,6 +150,19 @@ export class Instance implements Server {
       this.#next()
       return
     }
+  }
+
+  #receive(job: Job): void {
+    if (this.#condition === 'dead') job.broken()
+    else if (this.#condition === 'failing') this.#turnAway(job)
+    else if (this.#condition === 'stalled') this.#unread.push(job)
+    else this.#admit(job)
+  }
+
+  #admit(job: Job): void {
+    if (this.#running.size < this.#rules.workers) this.#begin(job)
+    else if (this.#queue.length < this.#rules.queue) this.#queue.push(job)
+    else this.#turnAway(job)
   }
 
   #turnAway(job: Job): void {
@@ -244,14 +255,18 @@ export class Instance implements Server {
       if (held !== undefined) this.#finish(running, held)
       else if (!Number.isNaN(rest)) this.#work(running, rest)
     }
-    // What the kernel kept while nobody looked is read at once, and there is no room for all of it.
-    for (const job of this.#queue.splice(this.#rules.queue)) this.#turnAway(job)
     this.#next()
+    for (const job of this.#unread.splice(0)) if (!job.isLeft) this.#receive(job)
   }
 
   #die(): void {
-    const jobs = [...[...this.#running].map(({ job }) => job), ...this.#queue.splice(0)]
-    for (const running of [...this.#running]) this.#release(running)
+    const running = [...this.#running]
+    const jobs = [
+      ...running.map(({ job }) => job),
+      ...this.#queue.splice(0),
+      ...this.#unread.splice(0),
+    ]
+    for (const one of running) this.#release(one)
     for (const watcher of this.#watchers) watcher.connectionsBroken()
     for (const job of jobs) if (!job.isLeft) job.broken()
   }

@@ -16,6 +16,7 @@ import {
   smallRaw,
 } from './scenarios/rate.ts'
 import type { Scenario } from './scenarios/scenario.ts'
+import { inboundStrategies, outboundStrategies } from './scenarios/strategies.ts'
 import { workers } from './scenarios/workers.ts'
 import { direct } from './targets/direct.ts'
 import { haproxy } from './targets/haproxy.ts'
@@ -36,7 +37,16 @@ export const CATALOG: Readonly<Record<Mode, Catalog>> = {
     goals: L4_GOALS,
   },
   l7: {
-    scenarios: [httpSmall, httpSmallRaw, httpBulk, latency, workers, ...PARSING],
+    scenarios: [
+      httpSmall,
+      httpSmallRaw,
+      httpBulk,
+      latency,
+      outboundStrategies,
+      inboundStrategies,
+      workers,
+      ...PARSING,
+    ],
     targets: targetsAt('l7'),
     goals: L7_GOALS,
   },

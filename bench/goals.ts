@@ -1,6 +1,7 @@
 // The figures that the project has set itself, as tables. Whether they are met is found in judge.ts.
 
 import { addedKey } from './added.ts'
+import { WITHOUT } from './scenarios/strategies.ts'
 import { WORKERS_NEED_CORES } from './scenarios/workers.ts'
 
 export interface Goal {
@@ -93,6 +94,18 @@ export const L7_GOALS: readonly Goal[] = [
   },
   latency('p50', 1.3),
   latency('p99', 1.5),
+  {
+    scenario: 'strategies',
+    text: 'every resilience strategy configured: CPU per request, as a multiple of none',
+    limit: 1.1,
+    of: { ratioTo: WITHOUT },
+  },
+  {
+    scenario: 'strategies-inbound',
+    text: 'inbound, every strategy configured: CPU per request, as a multiple of none',
+    limit: 1.1,
+    of: { ratioTo: WITHOUT },
+  },
   {
     scenario: 'workers',
     text: 'two workers: requests/s, as a multiple of one',

@@ -11,6 +11,7 @@ import { Shop } from './shop.ts'
 import { edited, killed, restarted, restartedAgain, restored, struck } from './steps-change.ts'
 import { busy, toggled } from './steps-mode.ts'
 import { counted, kept, refused, upgraded } from './steps-requests.ts'
+import { faulted, setAside, timed } from './steps-resilience.ts'
 import { balanced, captured, egress, ipv6, peer, selfCalls, serverFirst } from './steps-traffic.ts'
 import { runTour } from './tour.ts'
 
@@ -19,6 +20,7 @@ const USAGE = 2
 const INTERRUPTED = 130
 const TRAFFIC = [captured, peer, balanced, selfCalls, ipv6, serverFirst, egress]
 const REQUESTS = [busy, toggled, counted, refused, upgraded, kept]
+const RESILIENCE = [setAside, faulted, timed]
 const CHANGE = [killed, restarted, struck, restartedAgain, edited, restored]
 
 process.exitCode = await main(process.argv.slice(2))
@@ -65,7 +67,11 @@ async function inside(options: Options): Promise<never> {
     })
     if (!options.isOnce) return await runLive(shop, options.rate)
     print('')
-    process.exit((await runTour(shop, [...TRAFFIC, ...REQUESTS, ...CHANGE], paint, print)) ? 0 : 1)
+    process.exit(
+      (await runTour(shop, [...TRAFFIC, ...REQUESTS, ...RESILIENCE, ...CHANGE], paint, print))
+        ? 0
+        : 1,
+    )
   } catch (error) {
     process.stderr.write(
       `${paint.red('FAILED')}  ${error instanceof Error ? error.message : String(error)}\n`,

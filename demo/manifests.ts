@@ -17,6 +17,8 @@ export interface ServiceManifest {
   readonly instances: readonly Instance[]
   /** The cookie that keeps a client with an instance. */
   readonly cookie?: string
+  /** More lines of the policy's spec; one of timeouts takes the place of the usual one. */
+  readonly demands?: readonly string[]
 }
 
 /** Service, EndpointSlice and TrafficPolicy of one service. */
@@ -25,7 +27,10 @@ export function renderManifest(service: ServiceManifest): string {
   const endpoints = service.instances.map(
     ({ ip, ready }) => `  - { addresses: ["${ip}"], conditions: { ready: ${ready} } }`,
   )
-  const { algorithm, cookie } = service
+  const { algorithm, cookie, demands = [] } = service
+  const usual = demands.some((line) => line.startsWith('timeouts:'))
+    ? []
+    : ['timeouts: { connect: 1s, idle: 5m }']
   const affinity = `sessionAffinity: { cookie: { name: ${cookie ?? ''}, ttl: 0s } }`
   const loadBalancer = [`algorithm: ${algorithm}`, ...(cookie === undefined ? [] : [affinity])]
   return `apiVersion: v1
@@ -54,8 +59,7 @@ metadata: { name: ${service.name}, namespace: default }
 spec:
   targetRef: { kind: Service, name: ${service.name} }
   loadBalancer: { ${loadBalancer.join(', ')} }
-  timeouts: { connect: 1s, idle: 5m }
-`
+${[...usual, ...demands].map((line) => `  ${line}\n`).join('')}`
 }
 
 /** Writes the manifest as an editor does: whole, and in one step. */

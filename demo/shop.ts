@@ -22,9 +22,10 @@ export const ADDRESSES = {
   mail: '198.18.100.3',
 } as const
 
-/** Asks the application of the pod for its count. The sidecar's user is not redirected. */
-const COUNT =
-  'exec 3<>/dev/tcp/127.0.0.1/9080; printf "GET /count HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
+/** Asks the application of the pod for a path. The sidecar's user is not redirected. */
+function asking(path: string): string {
+  return `exec 3<>/dev/tcp/127.0.0.1/9080; printf "GET ${path} HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3`
+}
 
 /** Tells of one step of the start: what it is, and what it came to. */
 export type Say = (step: string, detail: string) => void
@@ -37,6 +38,7 @@ export class Shop {
   readonly #notReady = new Set<string>()
   #customer: Conversation | undefined
   #cookie: string | undefined
+  #demands: readonly string[] = []
 
   private constructor(network: Network) {
     this.network = network
@@ -101,8 +103,13 @@ export class Shop {
 
   /** What has reached the application of a pod, as that says itself: asked inside the pod, past the mesh. */
   async reached(name: string): Promise<Reached> {
-    const { stdout } = await this.pod(name).exec(PROXY_UID, ['bash', '-c', COUNT])
+    const stdout = await this.tell(name, 'count')
     return JSON.parse(stdout.slice(stdout.indexOf('\r\n\r\n'))) as Reached
+  }
+
+  /** Asks the application of a pod for that path, as nobody in the mesh can, and gives the answer. */
+  async tell(name: string, path: 'count' | 'sick' | 'well'): Promise<string> {
+    return (await this.pod(name).exec(PROXY_UID, ['bash', '-c', asking(`/${path}`)])).stdout
   }
 
   /** Starts the client in a pod for a longer conversation. */
@@ -132,6 +139,12 @@ export class Shop {
   /** Edits the policy of the reviews: a client is kept by a cookie of that name, or not. */
   setCookie(name: string | undefined): void {
     this.#cookie = name
+    this.#writeManifests()
+  }
+
+  /** Edits the policy of the reviews: these lines are in its spec besides what is always there. */
+  setDemands(lines: readonly string[]): void {
+    this.#demands = lines
     this.#writeManifests()
   }
 
@@ -192,6 +205,7 @@ export class Shop {
       {
         ...service('reviews', 9080, reviews),
         ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
+        demands: this.#demands,
       },
       service('ratings', 9080, [{ ip: this.pod('ratings').ip6, ready: true }]),
       service('mail', 2525, [{ ip: this.pod('mail').ip, ready: true }]),

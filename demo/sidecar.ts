@@ -5,7 +5,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Flow, flowsOf, parseMetrics } from './metrics.ts'
+import { type Flow, flowsOf, parseMetrics, type Sample } from './metrics.ts'
 import type { Child } from './pods/child.ts'
 import { type Pod, PROXY_UID } from './pods/network.ts'
 
@@ -86,11 +86,25 @@ egress: ${options.egress}
     return { isOk: /^HTTP\/1\.\d 200 /.test(text), body: end < 0 ? '' : text.slice(end + 4) }
   }
 
-  /** What it has carried so far. Throws where no sidecar answers: no numbers are not zeros. */
+  /** What it has carried so far. */
   async flows(): Promise<Flow[]> {
+    return flowsOf(await this.samples())
+  }
+
+  /** What it has counted under that name for a service (and for a reason), in all. */
+  async count(name: string, service: string, reason?: string): Promise<number> {
+    const samples = await this.samples()
+    return samples
+      .filter((sample) => sample.name === name && sample.labels['service'] === service)
+      .filter(({ labels }) => reason === undefined || labels['reason'] === reason)
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+
+  /** Its metrics. Throws where no sidecar answers: no numbers are not zeros. */
+  async samples(): Promise<Sample[]> {
     const { isOk, body } = await this.fetch('/metrics')
     if (!isOk) throw new Error(`the sidecar of ${this.pod.name} does not answer`)
-    return flowsOf(parseMetrics(body))
+    return parseMetrics(body)
   }
 
   /** How it carries connections that begin now. */

@@ -12,7 +12,17 @@ export interface Kind {
   readonly workers: number
 }
 
+/** What a proxy of ours has besides: more manifests; or it stands in front of the backend, with these settings too. */
+export interface Variant {
+  readonly policy: string
+  /** Undefined for a proxy beside the client. */
+  readonly inbound: string | undefined
+}
+
+const PLAIN: Variant = { policy: '', inbound: undefined }
+
 interface Place {
+  readonly backend: number
   readonly port: number
   readonly admin: number
   readonly folder: string
@@ -43,17 +53,31 @@ endpoints: [{ addresses: [127.0.0.1], conditions: { ready: true } }]
 `
 }
 
-export function underpassConfig({ mode, workers }: Kind, { port, admin, folder }: Place): string {
+export function underpassConfig(
+  { mode, workers }: Kind,
+  { backend, port, admin, folder }: Place,
+  { inbound }: Variant = PLAIN,
+): string {
+  const way =
+    inbound === undefined
+      ? `outbound:
+  listeners: [{ address: "127.0.0.1:${port}", service: bench.default, port: 80 }]`
+      : `inbound:
+  listeners: [{ address: "127.0.0.1:${port}", target: "127.0.0.1:${backend}" }]${inbound}`
   return `mode: ${mode}
 workers: ${workers}
 admin: 127.0.0.1:${admin}
-outbound:
-  listeners: [{ address: "127.0.0.1:${port}", service: bench.default, port: 80 }]
+${way}
 discovery: { files: ${JSON.stringify(folder)} }
 `
 }
 
-export function underpass(mode: Mode, name: string = OURS, workers = 1): Target {
+export function underpass(
+  mode: Mode,
+  name: string = OURS,
+  workers = 1,
+  variant: Variant = PLAIN,
+): Target {
   return {
     name,
     missing: () => (isBuilt() ? undefined : 'the proxy of this project is not built'),
@@ -65,9 +89,12 @@ export function underpass(mode: Mode, name: string = OURS, workers = 1): Target 
       const [port, admin] = [await freePort(), await freePort()]
       const folder = join(stage.folder, 'mesh')
       mkdirSync(folder)
-      writeFileSync(join(folder, 'bench.yaml'), manifests(backend))
+      writeFileSync(join(folder, 'bench.yaml'), manifests(backend) + variant.policy)
       const file = join(stage.folder, 'proxy.yaml')
-      writeFileSync(file, underpassConfig({ mode, workers }, { port, admin, folder }))
+      writeFileSync(
+        file,
+        underpassConfig({ mode, workers }, { backend, port, admin, folder }, variant),
+      )
       const node = [process.execPath, ...profiling(stage)]
       const child = stage.start('proxy', [...node, COMMAND, 'proxy', '--config', file])
       await ready(child, async () => await isReady(admin))

@@ -20,6 +20,8 @@ export interface Got {
   /** Bytes that the socket read and wrote. */
   readonly read: number
   readonly written: number
+  /** Milliseconds from asking to the end of the answer. */
+  readonly took: number
 }
 
 export interface Greeted {
@@ -72,8 +74,10 @@ async function getMany(): Promise<Got[]> {
 async function getOnce(agent: Agent | false, headers = {}): Promise<Got> {
   return await new Promise((resolve) => {
     let socket: Socket | undefined
-    const settle = (what: Omit<Got, 'read' | 'written'>): void => {
-      resolve({ ...what, read: socket?.bytesRead ?? 0, written: socket?.bytesWritten ?? 0 })
+    const start = performance.now()
+    const settle = (what: Omit<Got, 'read' | 'written' | 'took'>): void => {
+      const took = performance.now() - start
+      resolve({ ...what, read: socket?.bytesRead ?? 0, written: socket?.bytesWritten ?? 0, took })
     }
     const fail = (error: Error): void => {
       settle({ error: error.message })

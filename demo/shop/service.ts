@@ -34,13 +34,17 @@ export class Status extends Error {
   }
 }
 
-/** Answers each request with what `answer` makes of it; 502 if it throws anything but a Status. */
+/**
+ * Answers each request with what `answer` makes of it; 502 if it throws anything but a Status. Asked for `/sick`, which
+ * does not count, it answers everything with 503 until it is asked for `/well`.
+ */
 export function serveJson(
   port: number,
   answer: (request: IncomingMessage) => unknown,
   ready: () => void = sayListening,
 ): Server {
   const reached = { requests: 0, malformed: 0 }
+  let isSick = false
   const server = createServer((request, response) => {
     const send = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' })
@@ -50,9 +54,17 @@ export function serveJson(
       send(200, reached)
       return
     }
+    if (request.url === '/sick' || request.url === '/well') {
+      isSick = request.url === '/sick'
+      send(200, { isSick })
+      return
+    }
     reached.requests++
     void Promise.resolve()
-      .then(() => answer(request))
+      .then(() => {
+        if (isSick) throw new Status(503)
+        return answer(request)
+      })
       .then(
         (body) => {
           send(200, body)

@@ -1,101 +1,122 @@
-// The parts of a TrafficPolicy that are yet to come: retries, request timeouts, outlier detection.
+// What a TrafficPolicy demands of requests: of those of a whole Service, and of those of one route.
 //
-// Their shape is checked as if they worked, so that one run shows every mistake, and then they are refused: a policy
-// that is silently not in force is worse than none.
+// The same keys stand on both levels, and a route inherits what it does not say: each timeout and each key of the
+// retries by itself, faults and mirror as wholes. So the rules that are given back are always complete.
 
-import { readDuration } from '../lib/duration.ts'
+import { readDuration, readRequiredDuration } from '../lib/duration.ts'
 import type { Problems } from '../lib/problems.ts'
 import {
   type Fields,
-  item,
   join,
   readFields,
   readInteger,
-  readList,
   readNumber,
+  readPort,
+  readRequiredFields,
 } from '../lib/shape.ts'
+import { readLabel } from './metadata.ts'
+import type { Faults, Mirror, RequestTimeouts, RouteRules } from './resources.ts'
+import { readRetries } from './retry-policy.ts'
 
-export const NOT_YET = 'is not in this version'
-
-const RETRY_CAUSES = [
-  'connect-failure',
-  'reset',
-  'refused-stream',
-  'per-try-timeout',
-  'gateway-error',
-  '5xx',
+/** The keys of `timeouts` that a Service and each of its routes have. */
+export const REQUEST_TIMEOUTS: readonly string[] = [
+  'request',
+  'perTry',
+  'responseHeaders',
+  'streamIdle',
 ]
-const METHOD = /^[A-Z][A-Z-]{0,31}$/
-const MAX_COUNT = 1_000_000
 
-export function checkRequestTimeouts(fields: Fields, path: string, problems: Problems): void {
-  for (const key of ['request', 'perTry'].filter((timeout) => fields.has(timeout))) {
-    readDuration(fields.get(key), join(path, key), problems, 1)
-    problems.add(join(path, key), NOT_YET)
+/** What one level says. Keys of timeouts and retries that are not of requests are passed over. */
+export interface Said {
+  readonly timeouts: Fields
+  readonly retries: Fields
+  readonly faults: unknown
+  readonly mirror: unknown
+}
+
+/** What holds where it says nothing, and the namespace of the policy. */
+export interface RulesContext {
+  readonly base: RouteRules
+  readonly namespace: string
+}
+
+/** `path` is that of the level. */
+export function readRules(
+  said: Said,
+  path: string,
+  problems: Problems,
+  { base, namespace }: RulesContext,
+): RouteRules {
+  const { timeouts, retries, faults, mirror } = said
+  return {
+    timeouts: readTimeouts(timeouts, join(path, 'timeouts'), problems, base.timeouts),
+    retries: readRetries(retries, join(path, 'retries'), problems, base.retries),
+    faults: faults === undefined ? base.faults : readFaults(faults, join(path, 'faults'), problems),
+    mirror:
+      mirror === undefined
+        ? base.mirror
+        : readMirror(mirror, join(path, 'mirror'), problems, namespace),
   }
 }
 
-export function checkRetries(value: unknown, path: string, problems: Problems): void {
-  if (value === undefined) return
-  const known = ['attempts', 'on', 'methods', 'budget', 'backoff']
-  const fields = readFields(value, path, known, problems)
-  const attempts = { min: 0, max: 10, fallback: 0 }
-  readInteger(fields.get('attempts'), join(path, 'attempts'), problems, attempts)
-  for (const [index, cause] of readList(fields.get('on'), join(path, 'on'), problems).entries()) {
-    checkCause(cause, item(join(path, 'on'), index), problems)
+function readTimeouts(
+  fields: Fields,
+  path: string,
+  problems: Problems,
+  base: RequestTimeouts,
+): RequestTimeouts {
+  const read = (key: keyof RequestTimeouts): number =>
+    readDuration(fields.get(key), join(path, key), problems, base[key], { orZero: true })
+  return {
+    request: read('request'),
+    perTry: read('perTry'),
+    responseHeaders: read('responseHeaders'),
+    streamIdle: read('streamIdle'),
   }
-  const methods = readList(fields.get('methods'), join(path, 'methods'), problems)
-  for (const [index, method] of methods.entries()) {
-    if (typeof method === 'string' && METHOD.test(method)) continue
-    problems.add(item(join(path, 'methods'), index), 'must be a method like GET', method)
+}
+
+/** An empty mapping is none: so a route can do without those of its Service. */
+function readFaults(value: unknown, path: string, problems: Problems): Faults | undefined {
+  const fields = readFields(value, path, ['delay', 'abort'], problems)
+  const delay = readDelay(fields.get('delay'), join(path, 'delay'), problems)
+  const abort = readAbort(fields.get('abort'), join(path, 'abort'), problems)
+  return delay === undefined && abort === undefined ? undefined : { delay, abort }
+}
+
+function readDelay(value: unknown, path: string, problems: Problems): Faults['delay'] {
+  if (value === undefined) return undefined
+  const fields = readFields(value, path, ['duration', 'percent'], problems)
+  return {
+    duration: readRequiredDuration(fields.get('duration'), join(path, 'duration'), problems),
+    percent: readPercent(fields, path, problems),
   }
-  checkBudget(fields.get('budget'), join(path, 'budget'), problems)
-  checkBackoff(fields.get('backoff'), join(path, 'backoff'), problems)
-  problems.add(path, NOT_YET)
 }
 
-export function checkOutlier(value: unknown, path: string, problems: Problems): void {
-  if (value === undefined) return
-  const fields = readFields(
-    value,
-    path,
-    ['consecutiveFailures', 'minSuccessRate', 'slowerThanPeers', 'ejection', 'maxEjectedPercent'],
-    problems,
-  )
-  const number = (key: string, min: number, max: number) =>
-    readNumber(fields.get(key), join(path, key), problems, { min, max, fallback: min })
-  const failures = { min: 1, max: MAX_COUNT, fallback: 1 }
-  const failuresPath = join(path, 'consecutiveFailures')
-  readInteger(fields.get('consecutiveFailures'), failuresPath, problems, failures)
-  number('minSuccessRate', 0, 1)
-  number('slowerThanPeers', 1, MAX_COUNT)
-  number('maxEjectedPercent', 0, 100)
-  checkBackoff(fields.get('ejection'), join(path, 'ejection'), problems)
-  problems.add(path, NOT_YET)
-}
-
-/** One of the words, or an HTTP status that is a failure. */
-function checkCause(value: unknown, path: string, problems: Problems): void {
-  if (typeof value === 'string' && RETRY_CAUSES.includes(value)) return
-  if (Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599) return
-  problems.add(path, `must be one of ${RETRY_CAUSES.join(', ')}, or a status 400 to 599`, value)
-}
-
-function checkBudget(value: unknown, path: string, problems: Problems): void {
-  const fields = readFields(value, path, ['percent', 'minPerSecond', 'window'], problems)
-  const percent = { min: 0, max: 100, fallback: 0 }
-  readNumber(fields.get('percent'), join(path, 'percent'), problems, percent)
-  const rate = { min: 0, max: MAX_COUNT, fallback: 0 }
-  readNumber(fields.get('minPerSecond'), join(path, 'minPerSecond'), problems, rate)
-  readDuration(fields.get('window'), join(path, 'window'), problems, 1)
-}
-
-/** `base` and `max`, of retries and of ejections. */
-function checkBackoff(value: unknown, path: string, problems: Problems): void {
-  const fields = readFields(value, path, ['base', 'max'], problems)
-  const base = readDuration(fields.get('base'), join(path, 'base'), problems, 1)
-  const max = readDuration(fields.get('max'), join(path, 'max'), problems, base)
-  if (max < base) {
-    problems.add(join(path, 'max'), 'must not be less than base', fields.get('max'))
+function readAbort(value: unknown, path: string, problems: Problems): Faults['abort'] {
+  if (value === undefined) return undefined
+  const fields = readFields(value, path, ['status', 'percent'], problems)
+  const range = { min: 400, max: 599 }
+  return {
+    status: readInteger(fields.get('status'), join(path, 'status'), problems, range),
+    percent: readPercent(fields, path, problems),
   }
+}
+
+function readMirror(value: unknown, path: string, problems: Problems, namespace: string): Mirror {
+  const known = ['service', 'namespace', 'port', 'percent']
+  const fields = readRequiredFields(value, path, known, problems)
+  const other = fields.get('namespace')
+  return {
+    service: readLabel(fields.get('service'), join(path, 'service'), problems),
+    namespace:
+      other === undefined ? namespace : readLabel(other, join(path, 'namespace'), problems),
+    port: readPort(fields.get('port'), join(path, 'port'), problems),
+    percent: readPercent(fields, path, problems),
+  }
+}
+
+/** All of them unless told. */
+function readPercent(fields: Fields, path: string, problems: Problems): number {
+  const range = { min: 0, max: 100, fallback: 100 }
+  return readNumber(fields.get('percent'), join(path, 'percent'), problems, range)
 }

@@ -39,6 +39,7 @@ export function collectResources(
     problems.list.some(({ path }) => path.startsWith(`${placeOf(origin)} `))
   for (const policy of resources.trafficPolicies) {
     checkTarget(policy, services, problem, warning, broken)
+    checkMirrors(policy, services, warning)
   }
   for (const slice of resources.endpointSlices) checkPortNames(slice, services, warning)
   return resources
@@ -111,6 +112,27 @@ function checkTarget(
     'spec.targetRef.sectionName',
     `Service ${fullName(service)}, ${stands(service)}, has no TCP port named ${section}`,
   )
+}
+
+/** Copies that nobody gets are dropped: the requests themselves are well. */
+function checkMirrors(
+  policy: TrafficPolicy,
+  services: ReadonlyMap<string, Service>,
+  warning: Reporter,
+): void {
+  const { rules, routes } = policy
+  const own = routes.map(({ rules: { mirror } }, index) => ({
+    mirror: mirror === rules.mirror ? undefined : mirror,
+    field: `spec.routes[${index}].mirror`,
+  }))
+  for (const { mirror, field } of [{ mirror: rules.mirror, field: 'spec.mirror' }, ...own]) {
+    if (mirror === undefined || mirror.service === '') continue
+    const { namespace, service, port } = mirror
+    const found = services.get(`${namespace}/${service}`)
+    if (found?.ports.some((each) => each.port === port) === true) continue
+    const lacks = `there is no Service ${namespace}/${service} with TCP port ${port}`
+    warning(policy, field, `${lacks}, so nothing is mirrored there`)
+  }
 }
 
 /** A slice is matched with its Service by the names of ports; one that matches none carries no traffic. */

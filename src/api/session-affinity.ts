@@ -4,12 +4,12 @@
 
 import { type Millis, readDuration } from '../lib/duration.ts'
 import type { Problems } from '../lib/problems.ts'
-import { join, readFields, readRequiredFields, readString } from '../lib/shape.ts'
+import { join, readFields, readRequiredFields } from '../lib/shape.ts'
+import { readToken } from './http-words.ts'
+import { NEEDS_REQUESTS } from './request-parts.ts'
 import { DEFAULT_LOAD_BALANCER, type SessionAffinity } from './resources.ts'
 
 const KINDS = ['cookie', 'header', 'sourceIP']
-/** RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** They speak of a message or a connection, not of a client. */
 const NOT_OF_CLIENTS = [
   'connection',
@@ -24,7 +24,6 @@ const NOT_OF_CLIENTS = [
 ]
 /** Browsers keep no cookie for longer (RFC 6265bis section 5.5). */
 const LONGEST_TTL: Millis = 400 * 24 * 3_600_000
-const NEEDS_REQUESTS = 'needs requests, which mode l4 does not look at'
 
 /** `seesRequests` is false where the policy itself says that connections are balanced. */
 export function readSessionAffinity(
@@ -66,12 +65,4 @@ function readCookie(value: unknown, path: string, problems: Problems): SessionAf
   const range = { max: LONGEST_TTL, orZero: true }
   const ttl = readDuration(fields.get('ttl'), join(path, 'ttl'), problems, 0, range)
   return { kind: 'cookie', name, ttl }
-}
-
-function readToken(value: unknown, path: string, problems: Problems): string {
-  const text = readString(value, path, problems)
-  if (text !== '' && !TOKEN.test(text)) {
-    problems.add(path, 'must be a token, without spaces and separators', value)
-  }
-  return text
 }

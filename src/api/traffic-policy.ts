@@ -1,24 +1,19 @@
 // `underpass.dev/v1alpha1/TrafficPolicy` from its YAML form: how connections and requests to a Service are carried.
 //
-// The whole shape is known and checked. What this version does not have is refused: http-policy.ts has those parts.
-// By what clients stay with an endpoint is read in session-affinity.ts.
+// What it demands of requests is read in http-policy.ts and policy-routes.ts, limits in circuit-breaker.ts, by what
+// clients stay with an endpoint in session-affinity.ts.
 
 import { readDuration } from '../lib/duration.ts'
 import type { Problems } from '../lib/problems.ts'
-import {
-  type Fields,
-  join,
-  readChoice,
-  readFields,
-  readInteger,
-  readRequiredFields,
-} from '../lib/shape.ts'
-import { checkOutlier, checkRequestTimeouts, checkRetries, NOT_YET } from './http-policy.ts'
+import { type Fields, join, readChoice, readFields, readRequiredFields } from '../lib/shape.ts'
+import { readCircuitBreaker } from './circuit-breaker.ts'
+import { REQUEST_TIMEOUTS, readRules } from './http-policy.ts'
 import { readLabel, readMetadata } from './metadata.ts'
+import { readRoutes } from './policy-routes.ts'
+import { refuseRequestParts } from './request-parts.ts'
 import {
   ALGORITHMS,
   DEFAULT_LOAD_BALANCER,
-  DEFAULT_RETRY_BUDGET,
   DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
   type LoadBalancer,
@@ -26,6 +21,7 @@ import {
   type Timeouts,
   type TrafficPolicy,
 } from './resources.ts'
+import { RETRY_KEYS, readRetryBudget } from './retry-policy.ts'
 import { readSessionAffinity } from './session-affinity.ts'
 
 const TOP = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
@@ -37,11 +33,13 @@ const SPEC = [
   'timeouts',
   'retries',
   'circuitBreaker',
+  'faults',
+  'mirror',
+  'routes',
 ]
 const TARGET = ['group', 'kind', 'name', 'sectionName']
 const MODES = ['l4', 'l7'] as const
 type Mode = (typeof MODES)[number]
-const MAX_LIMIT = 1_000_000
 
 export function readTrafficPolicy(
   value: unknown,
@@ -62,7 +60,7 @@ export function readTrafficPolicy(
     problems,
   ]
   const mode = spec.has('mode') ? readChoice(...within('mode'), MODES) : undefined
-  checkRetries(...within('retries'))
+  if (mode === 'l4') refuseRequestParts(spec, specPath, problems)
   return {
     kind: 'TrafficPolicy',
     name,
@@ -76,14 +74,31 @@ export function readTrafficPolicy(
       'endpoint',
     ),
     loadBalancer: readLoadBalancer(...within('loadBalancer'), mode),
-    timeouts: readTimeouts(...within('timeouts')),
     ...readCircuitBreaker(...within('circuitBreaker')),
-    maxRequests: undefined,
-    maxRetries: undefined,
-    rules: DEFAULT_RULES,
-    routes: [],
-    retryBudget: DEFAULT_RETRY_BUDGET,
-    outlier: undefined,
+    ...readDemands(spec, specPath, problems, namespace),
+  }
+}
+
+/** What holds for connections and requests, and for those of each route. */
+function readDemands(
+  spec: Fields,
+  path: string,
+  problems: Problems,
+  namespace: string,
+): Pick<TrafficPolicy, 'timeouts' | 'rules' | 'routes' | 'retryBudget'> {
+  const below = (key: string, known: readonly string[]): Fields =>
+    readFields(spec.get(key), join(path, key), known, problems)
+  const timeouts = below('timeouts', ['connect', 'idle', ...REQUEST_TIMEOUTS])
+  const retries = below('retries', [...RETRY_KEYS, 'budget'])
+  const said = { timeouts, retries, faults: spec.get('faults'), mirror: spec.get('mirror') }
+  const rules = readRules(said, path, problems, { base: DEFAULT_RULES, namespace })
+  const context = { base: rules, namespace }
+  const budgetPath = join(join(path, 'retries'), 'budget')
+  return {
+    timeouts: readTimeouts(timeouts, join(path, 'timeouts'), problems),
+    rules,
+    routes: readRoutes(spec.get('routes'), join(path, 'routes'), problems, context),
+    retryBudget: readRetryBudget(retries.get('budget'), budgetPath, problems),
   }
 }
 
@@ -129,39 +144,11 @@ function readLoadBalancer(
   }
 }
 
-function readTimeouts(value: unknown, path: string, problems: Problems): Timeouts {
-  const fields = readFields(value, path, ['connect', 'request', 'perTry', 'idle'], problems)
+/** Of connections. */
+function readTimeouts(fields: Fields, path: string, problems: Problems): Timeouts {
   const { connect, idle } = DEFAULT_TIMEOUTS
-  checkRequestTimeouts(fields, path, problems)
   return {
     connect: readDuration(fields.get('connect'), join(path, 'connect'), problems, connect),
     idle: readDuration(fields.get('idle'), join(path, 'idle'), problems, idle, { orZero: true }),
   }
-}
-
-function readCircuitBreaker(
-  value: unknown,
-  path: string,
-  problems: Problems,
-): Pick<TrafficPolicy, 'maxConnections' | 'maxPendingRequests'> {
-  const known = ['maxConnections', 'maxPendingRequests', 'maxRequests', 'outlier']
-  const fields = readFields(value, path, known, problems)
-  if (readLimit(fields, 'maxRequests', path, problems) !== undefined) {
-    problems.add(join(path, 'maxRequests'), NOT_YET)
-  }
-  checkOutlier(fields.get('outlier'), join(path, 'outlier'), problems)
-  return {
-    maxConnections: readLimit(fields, 'maxConnections', path, problems),
-    maxPendingRequests: readLimit(fields, 'maxPendingRequests', path, problems),
-  }
-}
-
-function readLimit(
-  fields: Fields,
-  key: string,
-  path: string,
-  problems: Problems,
-): number | undefined {
-  if (!fields.has(key)) return undefined
-  return readInteger(fields.get(key), join(path, key), problems, { min: 1, max: MAX_LIMIT })
 }

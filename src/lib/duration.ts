@@ -55,6 +55,17 @@ export function readDuration(
   return fallback
 }
 
+/** As `readDuration`, for one that must be there. */
+export function readRequiredDuration(
+  value: unknown,
+  path: string,
+  problems: Problems,
+  range?: DurationRange,
+): Millis {
+  if (value === undefined) problems.add(path, 'is required')
+  return readDuration(value, path, problems, 0, range)
+}
+
 /** The duration as `parseDuration` reads it, cut to whole milliseconds. */
 export function formatDuration(duration: Millis): string {
   let rest = Math.floor(duration)

@@ -48,10 +48,10 @@ export class TimerWheel<Subject> {
   readonly #clock: Clock
   readonly #slots: (Alarm<Subject> | undefined)[] = new Array<undefined>(SLOTS).fill(undefined)
   #count = 0
-  /** The period up to which all was looked at. */
+  /** When the timer began, and how many periods of it were looked at since. */
+  #origin: Millis = NaN
   #done = 0
   #timer: Timer | undefined
-  #isLooking = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -84,13 +84,14 @@ export class TimerWheel<Subject> {
   /** Whether the wheel comes by its place only after it should ring. */
   #isLate(alarm: Alarm<Subject>, now: Millis): boolean {
     const ahead = (alarm.slot - (this.#done % SLOTS) + SLOTS) % SLOTS
-    return (this.#done + (ahead === 0 ? SLOTS : ahead)) * PERIOD > Math.max(alarm.at, now) + PERIOD
+    const visited = this.#origin + (this.#done + (ahead === 0 ? SLOTS : ahead)) * PERIOD
+    return visited > Math.max(alarm.at, now) + PERIOD
   }
 
   #place(alarm: Alarm<Subject>, now: Millis): void {
-    if (this.#count === 0 && !this.#isLooking) this.#done = Math.floor(now / PERIOD)
+    if (this.#timer === undefined) this.#start(now)
     // In the first period whose end is not before its time, but at least the next, and within one round.
-    const due = Math.ceil(Math.min(alarm.at, now + SLOTS * PERIOD) / PERIOD)
+    const due = Math.ceil((Math.min(alarm.at, now + SLOTS * PERIOD) - this.#origin) / PERIOD)
     const period = Math.min(Math.max(due, this.#done + 1), this.#done + SLOTS - 1)
     const slot = period % SLOTS
     alarm.slot = slot
@@ -100,7 +101,12 @@ export class TimerWheel<Subject> {
     if (first !== undefined) first.before = alarm
     this.#slots[slot] = alarm
     this.#count += 1
-    this.#timer ??= this.#clock.every(PERIOD, () => {
+  }
+
+  #start(now: Millis): void {
+    this.#origin = now
+    this.#done = 0
+    this.#timer = this.#clock.every(PERIOD, () => {
       // What arrived during a stall is read before anybody is told that it did not.
       this.#clock.afterPoll(() => {
         this.#look()
@@ -121,15 +127,13 @@ export class TimerWheel<Subject> {
 
   #look(): void {
     const now = this.#clock.now()
-    const current = Math.floor(now / PERIOD)
+    const current = Math.floor((now - this.#origin) / PERIOD)
     // After a stall of more than a round every place is looked at once.
     if (current - this.#done > SLOTS) this.#done = current - SLOTS
-    this.#isLooking = true
     while (this.#done < current) {
       this.#done += 1
       this.#empty(this.#done % SLOTS, now)
     }
-    this.#isLooking = false
     if (this.#count > 0) return
     this.#timer?.cancel()
     this.#timer = undefined

@@ -1,7 +1,7 @@
 // Every kind of bad manifest: the exact path of each problem, and that nothing else is said.
 
-import t, { type Test } from 'tap'
-import { read } from './manifests.ts'
+import t from 'tap'
+import { type Case, check, policy, read } from './manifests.ts'
 
 const service = (spec: string, metadata = 'name: s'): string =>
   `apiVersion: v1\nkind: Service\nmetadata: { ${metadata} }\nspec: ${spec}\n`
@@ -10,26 +10,8 @@ const slice = (rest: string, metadata = ''): string =>
   `metadata: { name: s-1, labels: { kubernetes.io/service-name: s }${metadata} }\n${rest}\n`
 const v4 = (endpoints: string, ports = '[{ port: 80 }]'): string =>
   slice(`addressType: IPv4\nports: ${ports}\nendpoints: ${endpoints}`)
-const policy = (spec: string, target = '{ kind: Service, name: s }'): string =>
-  `apiVersion: underpass.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: p }\n` +
-  `spec: { targetRef: ${target}, ${spec} }\n`
 const annotated = (annotation: string): string =>
   slice('addressType: IPv4', `, annotations: { ${annotation} }`)
-
-/** A text, then for each problem its path and a part of its message. */
-type Case = readonly [text: string, ...problems: readonly (readonly [path: string, says: string])[]]
-
-function check(t: Test, cases: readonly Case[]): void {
-  for (const [text, ...expected] of cases) {
-    const found = read(text).problems
-    t.same(
-      found.map((line) => line.slice(0, line.indexOf(': '))),
-      expected.map(([path]) => `f.yaml#1 ${path}`.trim()),
-      text,
-    )
-    for (const [index, [, says]] of expected.entries()) t.match(found[index], says)
-  }
-}
 
 t.test('manifests: what is no resource', async (t) => {
   const known = 'known here: v1 Service, v1 ServiceAccount, discovery.k8s.io/v1 EndpointSlice, '
@@ -286,55 +268,6 @@ t.test('manifests: session affinity', async (t) => {
     [sticky('{ cookie: { name: sid } }', 'mode: l4'), [`${path}.cookie`, needs]],
   ])
 })
-
-t.test(
-  'manifests: what this version does not have is refused, and its shape checked',
-  async (t) => {
-    const notYet = 'is not in this version'
-    const cb = 'spec.circuitBreaker'
-    check(t, [
-      [
-        policy('timeouts: { request: 15s, perTry: x }'),
-        ['spec.timeouts.request', notYet],
-        ['spec.timeouts.perTry', 'must be a duration'],
-        ['spec.timeouts.perTry', notYet],
-      ],
-      [
-        policy('retries: { attempts: 2, on: [reset, 5xx, 503], methods: [GET] }'),
-        ['spec.retries', notYet],
-      ],
-      [
-        policy('retries: { attempts: 99, on: [never, 200], methods: [get], bugdet: {} }'),
-        ['spec.retries.bugdet', 'is not a known key'],
-        ['spec.retries.attempts', 'from 0 to 10'],
-        ['spec.retries.on[0]', 'must be one of connect-failure'],
-        ['spec.retries.on[1]', 'a status 400 to 599'],
-        ['spec.retries.methods[0]', 'must be a method like GET'],
-        ['spec.retries', notYet],
-      ],
-      [
-        policy(
-          'retries: { budget: { percent: 101, window: 10 }, backoff: { base: 1s, max: 1ms } }',
-        ),
-        ['spec.retries.budget.percent', 'from 0 to 100'],
-        ['spec.retries.budget.window', 'must be a duration'],
-        ['spec.retries.backoff.max', 'must not be less than base'],
-        ['spec.retries', notYet],
-      ],
-      [
-        policy(
-          'circuitBreaker: { maxPendingRequests: 0.5, maxRequests: 0, outlier: { minSuccessRate: 2 } }',
-        ),
-        [`${cb}.maxRequests`, 'whole number'],
-        [`${cb}.maxRequests`, notYet],
-        [`${cb}.outlier.minSuccessRate`, 'from 0 to 1'],
-        [`${cb}.outlier`, notYet],
-        [`${cb}.maxPendingRequests`, 'must be a whole number from 1 to 1000000, but found 0.5'],
-      ],
-      [policy('circuitBreaker: { maxRequests: 5 }'), [`${cb}.maxRequests`, notYet]],
-    ])
-  },
-)
 
 t.test('manifests: the file, the document and the line', async (t) => {
   const text = `${service('{}')}---\n${service('{ prot: 1 }', 'name: b')}---\na: 1\na: 2\n`

@@ -1,7 +1,7 @@
 // Manifests that must be accepted: as people write them, and as `kubectl get -o yaml` prints them.
 
 import t from 'tap'
-import { ALGORITHMS } from '../../src/api/resources.ts'
+import { ALGORITHMS, DEFAULT_RETRY_BUDGET, DEFAULT_RULES } from '../../src/api/resources.ts'
 import { read } from './manifests.ts'
 
 const KUBECTL = `
@@ -143,7 +143,11 @@ metadata: { name: all }
 spec: { targetRef: { kind: Service, name: reviews } }
 `)
   t.same([problems, warnings], [[], []])
-  const common = { kind: 'TrafficPolicy', namespace: 'default', service: 'reviews' }
+  const common = {
+    ...{ kind: 'TrafficPolicy', namespace: 'default', service: 'reviews' },
+    ...{ maxRequests: undefined, maxRetries: undefined, outlier: undefined },
+    ...{ rules: DEFAULT_RULES, routes: [], retryBudget: DEFAULT_RETRY_BUDGET },
+  }
   t.strictSame(resources.trafficPolicies, [
     {
       ...common,

@@ -6,7 +6,15 @@ import { parseOptions, scenariosAt } from '../../bench/options.ts'
 
 const ALL = [
   ...['small', 'small-raw', 'bulk', 'connections', 'idle', 'stopped'],
-  ...['latency', 'workers', 'parser-api', 'parser-browser', 'parser-fields'],
+  ...[
+    'latency',
+    'strategies',
+    'strategies-inbound',
+    'workers',
+    'parser-api',
+    'parser-browser',
+    'parser-fields',
+  ],
 ]
 
 t.test('options: without any, everything is measured five times in both modes', async (t) => {

@@ -94,6 +94,6 @@ t.test('targets: at L7 all keep connections alive on both sides', async (t) => {
   t.match(nginx, /listen 127\.0\.0\.1:81 /)
   t.match(nginx, /server 127\.0\.0\.1:82;\n {4}keepalive \d+;/)
   t.notMatch(nginx, /^stream/m)
-  const place = { port: 81, admin: 83, folder: '/m' }
+  const place = { backend: 82, port: 81, admin: 83, folder: '/m' }
   t.match(underpassConfig({ mode: 'l7', workers: 2 }, place), /^mode: l7\nworkers: 2\nadmin/)
 })

@@ -6,13 +6,17 @@ import { familyOf, parseIp } from '../../src/lib/address.ts'
 import { Problems } from '../../src/lib/problems.ts'
 import { type Random, seededRandom, systemRandom } from '../../src/lib/random.ts'
 import { readSettings } from '../../src/proxy/config.ts'
+import { makeRouter } from '../../src/proxy/route/first-match.ts'
+import { makeRoute } from '../../src/proxy/route/make-route.ts'
 import { SETTINGS_KEYS } from '../../src/proxy/settings-keys.ts'
 import { read } from '../api/manifests.ts'
+import { headOf } from '../proxy/route/heads.ts'
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(systemRandom() * 2 ** 32))
 t.comment(`FUZZ_SEED=${seed}`)
 
 const ROUNDS = 1000
+const HEAD = headOf('POST /a/b?c', ['X-A: b'])
 const MANIFEST = `apiVersion: v1
 kind: Service
 metadata: { name: reviews, labels: { a: b }, annotations: { c: d } }
@@ -39,8 +43,16 @@ metadata: { name: reviews }
 spec:
   targetRef: { kind: Service, name: reviews, sectionName: http }
   loadBalancer: { algorithm: random, sessionAffinity: { sourceIP: {} } }
-  timeouts: { connect: 1s, idle: 5m }
-  circuitBreaker: { maxConnections: 10 }
+  timeouts: { connect: 1s, idle: 5m, request: 15s, perTry: 2s }
+  retries: { attempts: 2, on: [reset, 503], methods: [GET], budget: { percent: 20 }, hedge: { after: 1s } }
+  circuitBreaker: { maxConnections: 10, outlier: { slowerThanPeers: 5, ejection: { base: 1s, max: 9s } } }
+  faults: { delay: { duration: 2s, percent: 10 }, abort: { status: 503 } }
+  mirror: { service: reviews-next, port: 80, percent: 1 }
+  routes:
+    - name: checkout
+      matches: [{ path: { type: Exact, value: /a }, method: POST, headers: [{ name: x-a, value: b }] }]
+      timeouts: { request: 3s }
+      retries: { backoff: { base: 1ms } }
 ---
 { apiVersion: v1, kind: List, items: [{ apiVersion: v1, kind: ServiceAccount, metadata: { name: a } }] }
 `
@@ -176,6 +188,11 @@ t.test('fuzz: damaged manifests', async (t) => {
         const ips = endpoints.flatMap(({ addresses }) => addresses)
         if (new Set(ips.map(familyOf)).size > 1) throw new Error('mixed families')
         if (!(weight >= 1 && weight <= 1000)) throw new Error('a wrong weight')
+      }
+      for (const { rules, routes } of problems.length > 0 ? [] : resources.trafficPolicies) {
+        for (const { name, rules: own } of [{ name: 'default', rules }, ...routes])
+          makeRoute(name, own)
+        makeRouter(routes)?.find(HEAD)
       }
     } catch (error) {
       t.fail(`FUZZ_SEED=${seed} round ${round}: ${String(error)}`, { text })

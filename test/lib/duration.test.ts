@@ -5,6 +5,7 @@ import {
   LONGEST,
   parseDuration,
   readDuration,
+  readRequiredDuration,
 } from '../../src/lib/duration.ts'
 import { Problems } from '../../src/lib/problems.ts'
 
@@ -70,4 +71,17 @@ t.test('duration: the range of a key', async (t) => {
     if (expected !== '' || value === undefined) t.equal(duration, 7)
   }
   t.equal(readDuration('596h31m23s647ms', 'x', new Problems(), 7), LONGEST)
+})
+
+t.test('duration: one that must be there', async (t) => {
+  const problems = new Problems()
+  t.equal(readRequiredDuration('1s', 'x', problems), 1000)
+  t.equal(readRequiredDuration('0s', 'x', problems, { orZero: true }), 0)
+  t.equal(problems.toString(), '')
+  readRequiredDuration(undefined, 'x', problems)
+  readRequiredDuration('0s', 'y', problems)
+  t.equal(
+    problems.toString(),
+    'x: is required\ny: must be a duration like 250ms, 1s or 5m, but found "0s"',
+  )
 })

@@ -23,6 +23,7 @@ import { Lingering } from './lingering.ts'
 import { ownAnswer } from './max-forwards.ts'
 import { RequestInput } from './request-input.ts'
 import { ResponseOutput } from './response-output.ts'
+import { isTooStill } from './stillness.ts'
 import { Tunnel } from './tunnel.ts'
 import { stripUnofferedUpgrade } from './upgrade.ts'
 
@@ -175,8 +176,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   }
 
   sweep(now: number): void {
-    const { idleTimeout } = this.#exchange.destination
-    this.#successor?.sweep(now, idleTimeout)
+    this.#successor?.sweep(now, this.#exchange.destination.idleTimeout)
     if (this.#state === GONE) return
     const idle = now - this.#lastActive
     this.#ticks = this.#state === READING && !this.#input.reader.idle ? this.#ticks + 1 : 0
@@ -184,7 +184,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       this.#refuse('request-timeout', '', ERRORS['request-timeout'].status)
     } else if (this.#response.isComplete && idle >= ABANDONED) {
       this.#abandonRequest()
-    } else if (idleTimeout > 0 && idle >= idleTimeout) {
+    } else if (isTooStill(this.#exchange, idle, this.#state === BUSY)) {
       if (this.#state === BUSY) this.#broken('idle-timeout', '')
       else this.#farewell()
     } else if (idle >= TICK && this.#connection.isGone()) {

@@ -6,6 +6,10 @@
 
 import type { ErrorCode } from '../../lib/errors.ts'
 import { RequestCounters } from './request-counters.ts'
+import { DEFAULT_NAME } from './route.ts'
+
+/** Of a line: a policy may have 64, and those of policies that were replaced are not forgotten at once. */
+const MOST_ROUTES = 128
 
 export type Direction = 'outbound' | 'inbound'
 
@@ -32,8 +36,10 @@ export class ConnectionCounters {
   readonly connectFailures: Map<ErrorCode, number> = new Map()
   /** When discovery last had this endpoint; undefined while it has it. */
   retiredAt: number | undefined
-  /** Undefined as long as it had connections only. */
+  /** Of requests that no route of a policy matched; undefined as long as there were none. */
   requests: RequestCounters | undefined
+  /** Of the others, by the name of their route. */
+  routes: Map<string, RequestCounters> | undefined
 
   constructor(direction: Direction, service: string, endpoint: string) {
     this.direction = direction
@@ -41,16 +47,50 @@ export class ConnectionCounters {
     this.endpoint = endpoint
     this.retiredAt = undefined
     this.requests = undefined
+    this.routes = undefined
   }
 
-  /** What is counted about its requests; always the same object. */
-  forRequests(): RequestCounters {
+  /** What is counted about its requests of that route; the same object as long as any of them is active. */
+  forRequests(route: string = DEFAULT_NAME): RequestCounters {
+    if (route !== DEFAULT_NAME) return this.#forRoute(route)
     this.requests ??= new RequestCounters()
     return this.requests
   }
 
+  /** Those that were made, by the name of the route. */
+  *byRoute(): Iterable<[route: string, requests: RequestCounters]> {
+    if (this.requests !== undefined) yield [DEFAULT_NAME, this.requests]
+    if (this.routes !== undefined) yield* this.routes
+  }
+
+  /** Requests that an endpoint is working on now. */
+  get active(): number {
+    let sum = 0
+    for (const [, requests] of this.byRoute()) sum += requests.active
+    return sum
+  }
+
+  #forRoute(name: string): RequestCounters {
+    this.routes ??= new Map()
+    const known = this.routes.get(name)
+    if (known !== undefined) return known
+    if (this.routes.size >= MOST_ROUTES) forgetOldest(this.routes)
+    const made = new RequestCounters()
+    this.routes.set(name, made)
+    return made
+  }
+
   countConnectFailure(reason: ErrorCode): void {
     this.connectFailures.set(reason, (this.connectFailures.get(reason) ?? 0) + 1)
+  }
+}
+
+/** Names come from policies, which can be edited without end. */
+function forgetOldest(routes: Map<string, RequestCounters>): void {
+  for (const [name, { active }] of routes) {
+    if (active > 0) continue
+    routes.delete(name)
+    return
   }
 }
 
@@ -106,7 +146,7 @@ export class CounterRegistry {
   expire(now: number): void {
     for (const [key, line] of this.#lines) {
       const old = line.retiredAt !== undefined && now - line.retiredAt > KEEP_RETIRED
-      const busy = line.opened !== line.closed || (line.requests?.active ?? 0) > 0
+      const busy = line.opened !== line.closed || line.active > 0
       if (old && !busy) this.#lines.delete(key)
     }
   }

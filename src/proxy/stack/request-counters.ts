@@ -1,5 +1,5 @@
-// What is counted about the requests of one line (direction, service, endpoint): plain numbers that the hot path adds
-// to, and the histogram of their latencies.
+// What is counted about the requests of one line (direction, service, endpoint) and route: plain numbers that the hot
+// path adds to, and the histogram of their latencies.
 //
 // Made when a line has its first request, so that lines of connections alone do not pay for it: about 700 bytes.
 // All figures stand in one typed array, so that counting allocates nothing. Where a status is counted is the same for

@@ -7,6 +7,7 @@ import type { Millis } from '../../lib/duration.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import type { Observation } from '../stack/observation.ts'
+import { DEFAULT_NAME } from '../stack/route.ts'
 
 export class AccessLog {
   readonly #log: Log
@@ -21,7 +22,7 @@ export class AccessLog {
     { method, target, authority, traceId }: Observation,
     latency: Millis,
   ): void {
-    const { destination, source, endpoint, status, error, details } = exchange
+    const { destination, source, endpoint, status, error, details, route } = exchange
     // What is undefined is left out of the line.
     this.#log.info({
       event: 'request',
@@ -31,6 +32,7 @@ export class AccessLog {
       target,
       authority,
       service: destination.service,
+      route: route.name === DEFAULT_NAME ? undefined : route.name,
       endpoint: endpoint?.key,
       status,
       requestBytes: exchange.requestBytes,

@@ -39,8 +39,8 @@ export class Measurement implements Stage {
   }
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
-    const { downstream, endpoint } = exchange
-    const requests = (endpoint?.counters ?? this.#counters).forRequests()
+    const { downstream, endpoint, route } = exchange
+    const requests = (endpoint?.counters ?? this.#counters).forRequests(route.name)
     if (error !== undefined) {
       exchange.error = error
       exchange.now = this.#clock.now()

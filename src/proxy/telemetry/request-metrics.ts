@@ -1,6 +1,7 @@
 // The metrics of HTTP requests, made from the counters of the lines that have had any (stack/request-counters.ts).
 //
-// Every label takes few values: an address from traffic never becomes one, nor does anything that a client sends.
+// Every label takes few values: an address from traffic never becomes one, nor does anything that a client sends; names
+// of routes come from policies.
 
 import type { Registry } from 'prom-client'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
@@ -9,7 +10,6 @@ import { registerTotals, type Sample } from './totals.ts'
 
 /** Of a peer, or an own workload, that is not known. */
 const UNKNOWN = 'unknown'
-const ROUTE = 'default'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -82,7 +82,9 @@ export function addRequestMetrics(
   for (const { name, help, type, of } of REQUEST_METRICS) {
     const samples = function* (): Iterable<Sample> {
       for (const line of counters.all()) {
-        if (line.requests?.used === true) yield* of(line.requests, labelsOf(line, workload))
+        for (const [route, requests] of line.byRoute()) {
+          if (requests.used) yield* of(requests, labelsOf(line, route, workload))
+        }
       }
     }
     registerTotals(registry, { name, help, type, samples })
@@ -99,9 +101,13 @@ export function addRequestMetrics(
   })
 }
 
-function labelsOf({ direction, service, endpoint }: ConnectionCounters, workload: string): Labels {
+function labelsOf(
+  { direction, service, endpoint }: ConnectionCounters,
+  route: string,
+  workload: string,
+): Labels {
   const source = direction === 'outbound' && workload !== '' ? workload : UNKNOWN
-  return { direction, source, service, endpoint, route: ROUTE }
+  return { direction, source, service, endpoint, route }
 }
 
 function histogram(requests: RequestCounters, labels: Labels): Sample[] {

@@ -117,3 +117,52 @@ t.test(
     t.same([...counters.all()], [])
   },
 )
+
+t.test('request counters: each route has its own, and the default one is the first', async (t) => {
+  const line = new CounterRegistry().of('outbound', 'shop.default:80', '')
+  t.same([...line.byRoute()], [])
+  const other = line.forRequests('checkout')
+  t.equal(line.requests, undefined)
+  t.equal(line.forRequests('checkout'), other)
+  const usual = line.forRequests('default')
+  t.equal(line.forRequests(), usual)
+  const third = line.forRequests('cart')
+  t.strictSame(
+    [...line.byRoute()].map(([route]) => route),
+    ['default', 'checkout', 'cart'],
+  )
+  t.ok(new Set([other, usual, third]).size === 3)
+  other.active = 2
+  usual.active = 1
+  t.equal(line.active, 3)
+})
+
+t.test('request counters: a request of any route keeps its line', async (t) => {
+  for (const route of ['default', 'checkout', 'cart']) {
+    const counters = new CounterRegistry()
+    const line = counters.of('outbound', 'shop.default:80', '198.18.0.7:80')
+    for (const each of ['default', 'checkout', 'cart']) line.forRequests(each)
+    line.retiredAt = 0
+    line.forRequests(route).active = 1
+    counters.expire(600_001)
+    t.same([...counters.all()], [line], route)
+    line.forRequests(route).active = 0
+    counters.expire(600_001)
+    t.same([...counters.all()], [], route)
+  }
+})
+
+t.test('request counters: routes that are edited without end do not fill the memory', async (t) => {
+  const line = new CounterRegistry().of('outbound', 'shop.default:80', '')
+  const busy = line.forRequests('r0')
+  busy.active = 1
+  const [oldest, kept] = [line.forRequests('r1'), line.forRequests('r2')]
+  for (let at = 3; at < 129; at += 1) line.forRequests(`r${at}`)
+  t.equal([...line.byRoute()].length, 128)
+  t.equal(line.forRequests('r0'), busy, 'one that a request is active of stays')
+  t.equal(line.forRequests('r2'), kept)
+  t.not(line.forRequests('r1'), oldest, 'the oldest of the others begins anew')
+  for (let at = 0; at < 1000; at += 1) line.forRequests(`s${at}`)
+  t.equal([...line.byRoute()].length, 128)
+  t.equal(line.active, 1)
+})

@@ -77,6 +77,16 @@ t.test('access log: a request that failed', async (t) => {
   t.notOk('endpoint' in (lines[0] ?? {}))
 })
 
+t.test('access log: the name of a route that a policy has', async (t) => {
+  t.notOk('route' in ((await lineOf({})) ?? {}))
+  const { observer, lines } = await open()
+  const exchange = exchangeOf({})
+  exchange.route = { ...exchange.route, name: 'checkout' }
+  observer.began(exchange)
+  observer.ended(answered(exchange, 200))
+  t.match(lines, [{ route: 'checkout', status: 200 }])
+})
+
 t.test('access log: nothing of the head but what is meant to be there', async (t) => {
   const line = await lineOf({
     fields: ['Authorization: Bearer sesame', 'Cookie: sid=sesame', 'X-Token: sesame'],

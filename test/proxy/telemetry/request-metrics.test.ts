@@ -73,6 +73,37 @@ t.test('request metrics: the page, line by line', async (t) => {
   }
 })
 
+t.test('request metrics: every route has its own samples', async (t) => {
+  const counters = new CounterRegistry()
+  const line = counters.of('outbound', 'shop.default:80', '198.18.0.7:80')
+  line.forRequests('cart').record(200, 1, 0, 0)
+  line.forRequests('checkout').active = 2
+  line.forRequests('checkout').countFailure('deadline-exceeded')
+  line.forRequests('unused')
+  const label = (route: string): string =>
+    `direction="outbound",source="unknown",service="shop.default:80",endpoint="198.18.0.7:80",route="${route}"`
+  const page = async (): Promise<string[]> => shown(await open(t, counters).page())
+  const samples = (name: string, lines: string[]): string[] =>
+    lines.filter((each) => each.startsWith(`underpass_http_${name}{`))
+  const first = await page()
+  t.same(samples('requests_total', first), [
+    `underpass_http_requests_total{${label('cart')},status="200"} 1`,
+  ])
+  t.same(samples('active_requests', first), [
+    `underpass_http_active_requests{${label('cart')}} 0`,
+    `underpass_http_active_requests{${label('checkout')}} 2`,
+  ])
+  t.same(samples('request_failures_total', first), [
+    `underpass_http_request_failures_total{${label('checkout')},reason="deadline-exceeded"} 1`,
+  ])
+  t.notMatch(first.join(), /unused|default",/)
+  line.forRequests().record(404, 1, 0, 0)
+  t.same(samples('requests_total', await page()), [
+    `underpass_http_requests_total{${label('default')},status="404"} 1`,
+    `underpass_http_requests_total{${label('cart')},status="200"} 1`,
+  ])
+})
+
 t.test('request metrics: reading twice does not count twice', async (t) => {
   const metrics = open(t, used())
   const first = shown(await metrics.page())

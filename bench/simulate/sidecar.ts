@@ -26,6 +26,9 @@ const OUTBOUND = { egress: 'deny', connectTimeout: 1000, idleTimeout: 0 } as con
 const INBOUND = { connectTimeout: 1000, idleTimeout: 0 } as const
 const LIMITS = { keepAlive: 0, maxConnections: Number.POSITIVE_INFINITY }
 
+/** Requests that wait for an application whose sidecar limits what it works on. */
+const MOST_WAITING = 1000
+
 /** Finds who stands at an address (`ip:port`). */
 export type Network = Map<string, Server>
 
@@ -93,10 +96,10 @@ export class Sidecar {
     const reception = new SimulatedReception(sessions, counters, log, random, network)
     this.#clock = clock
     this.#reception = reception
-    this.catalog = new Catalog(counters, random)
+    this.catalog = new Catalog(counters, { clock, random, log })
     this.#parts = { sessions, reception, counters, originalDestination: none, observer: undefined }
     sessions.eachTick((now) => {
-      for (const { health } of this.catalog.table.services()) health?.sweep(now)
+      this.catalog.sweep(now)
     })
   }
 
@@ -113,10 +116,11 @@ export class Sidecar {
     return this.#calls(`${service}:${port}`)
   }
 
-  /** To the pod's application, as the pod's own sidecar passes them on. */
+  /** To the pod's application, as the pod's own sidecar passes them on: no more than `limit` at once. */
   callsFor(application: SocketAddress, limit: number | undefined): Calls {
-    void limit
-    new Inbound(this.#parts, INBOUND).explicit(application).onAccept(NO_CONNECTION)
+    const concurrency = { limit, pending: MOST_WAITING, adaptive: 'off', min: 1 } as const
+    const rules = { ...INBOUND, ...(limit === undefined ? {} : { concurrency }) }
+    new Inbound(this.#parts, rules).explicit(application).onAccept(NO_CONNECTION)
     return this.#calls(formatAddress(application.ip, application.port))
   }
 

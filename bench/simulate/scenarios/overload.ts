@@ -73,7 +73,7 @@ export const overload: Scenario = {
       ],
       spans: [span],
       verdicts: [
-        atLeast('deadlines, admission: goodput, % of capacity', goodput(2), 80),
+        atLeast('deadlines, admission: goodput, % of capacity', goodput(2), 75),
         atLeast(
           'deadlines, admission: goodput, of first come, first served',
           goodput(2) / goodput(0),

@@ -17,7 +17,7 @@ const NEVER = Number.POSITIVE_INFINITY
 const FINDING: Finding = {
   name: 'test-bed',
   title: 'a -> b & <c>',
-  about: `${'Some words about it. '.repeat(10).trim()}`,
+  about: 'Some words about it. '.repeat(10).trim(),
   metrics: [
     { key: 'until', title: 's until it is well', digits: 1 },
     { key: 'gone', title: 'gone', digits: 0 },

@@ -44,17 +44,21 @@ export class Counts {
 }
 
 /** A request at a worker. */
-interface Running {
+class Running {
   readonly job: Job
   /** Of the time of its own; undefined once that is over, or while everything stands still. */
-  timer: Timer | undefined
-  endsAt: Millis
+  timer: Timer | undefined = undefined
+  endsAt: Millis = NaN
   /** What is left of it while everything stands still; NaN otherwise. */
-  rest: Millis
+  rest: Millis = NaN
   /** The status of what was done while everything stood still. */
-  held: number | undefined
-  leave: (() => void) | undefined
-  isOver: boolean
+  held: number | undefined = undefined
+  leave: (() => void) | undefined = undefined
+  isOver = false
+
+  constructor(job: Job) {
+    this.job = job
+  }
 }
 
 const OK = 200
@@ -175,10 +179,7 @@ export class Instance implements Server {
     this.counts.executed += 1
     if (now > job.message.due) this.counts.late += 1
     const time = this.#rules.service() * this.#slowness * (1 + this.#excess(now))
-    const running: Running = {
-      ...{ job, timer: undefined, endsAt: now + time, rest: NaN, held: undefined },
-      ...{ leave: undefined, isOver: false },
-    }
+    const running = new Running(job)
     this.#running.add(running)
     this.#work(running, time)
   }

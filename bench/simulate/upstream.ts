@@ -19,9 +19,13 @@ export interface UpstreamHost {
   ended(exchange: Exchange, error: ErrorCode | undefined): void
 }
 
+const FOREVER = Number.POSITIVE_INFINITY
+/** Until it begins. */
+const NOTHING: Message = { method: '', host: '', trace: '', due: FOREVER, timeout: FOREVER }
+
 export class SimulatedUpstream implements Upstream, Job {
   isLeft = false
-  message: Message
+  message: Message = NOTHING
   readonly #host: UpstreamHost
   #exchange: Exchange | undefined
   #requestEnded = false
@@ -30,7 +34,6 @@ export class SimulatedUpstream implements Upstream, Job {
   constructor(host: UpstreamHost, exchange: Exchange) {
     this.#host = host
     this.#exchange = exchange
-    this.message = readRequest(exchange.request, Number.POSITIVE_INFINITY)
   }
 
   /** Begins: the request is asked for. */

@@ -21,14 +21,14 @@ import { type Fleet, type FleetRules, rateAt, runFleet, together } from '../flee
 import type { Policy } from '../world.ts'
 
 const INSTANCES = 3
-const WORKERS = 8
+const WORKERS = 4
 const MEAN = 10
 const CAPACITY = (WORKERS * 1000) / MEAN
 const RATE = Math.round(0.7 * INSTANCES * CAPACITY)
 const PER_TRY = 300
 const PATIENCE = 2000
-/** About 60 ms of waiting at two instances: what comes on top is turned away by the caller's own sidecar. */
-const MOST_AT_ONCE = 120
+/** About 65 ms of waiting at two instances: what comes on top is turned away by the caller's own sidecar. */
+const MOST_AT_ONCE = 60
 const UNLIMITED: RetryBudget = { percent: 100, minPerSecond: 1_000_000, window: 10_000 }
 
 function policyWith(attempts: number, retryBudget: RetryBudget): Policy {

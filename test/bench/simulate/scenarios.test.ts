@@ -26,7 +26,7 @@ for (const scenario of SCENARIOS) {
 }
 
 t.test('simulation: the same seed gives the same output, another one another', async (t) => {
-  const options = { seed: 5, seconds: SECONDS, scenarios: ['rolling-restart', 'overload'] }
+  const options = { seed: 5, seconds: SECONDS, scenarios: ['rolling-restart'] }
   const told: string[] = []
   const [one, two, other] = [options, options, { ...options, seed: 6 }].map((chosen) => {
     const report = simulate(chosen, (name) => told.push(name))
@@ -34,6 +34,6 @@ t.test('simulation: the same seed gives the same output, another one another', a
   })
   t.equal(one, two)
   t.not(one, other)
-  t.same(told.slice(0, 2), ['rolling-restart', 'overload'])
-  t.match(one, 'npm run simulate -- --seed 5 --seconds 24 --scenario rolling-restart,overload')
+  t.same(told, ['rolling-restart', 'rolling-restart', 'rolling-restart'])
+  t.match(one, 'npm run simulate -- --seed 5 --seconds 24 --scenario rolling-restart')
 })

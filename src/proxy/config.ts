@@ -10,6 +10,7 @@ import { LOG_LEVELS } from '../lib/log.ts'
 import type { Problems } from '../lib/problems.ts'
 import { item, join, readChoice, readInteger, readNumber, readString } from '../lib/shape.ts'
 import { readTextFile } from '../lib/text-file.ts'
+import { readConcurrency } from './config-concurrency.ts'
 import {
   listensNowhere,
   type Place,
@@ -67,6 +68,7 @@ export function readSettings(
       listeners: readInboundListeners(...reader.at('inbound.listeners')),
       connectTimeout: reader.duration('inbound.timeouts.connect'),
       idleTimeout: reader.duration('inbound.timeouts.idle', OR_ZERO),
+      concurrency: readConcurrency((key) => reader.at(key)),
     },
     discovery: { files: readFilesPath(reader, file) },
     sockets: readChoice(...reader.at('sockets'), ['auto', 'streams']),

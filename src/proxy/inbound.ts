@@ -8,18 +8,27 @@ import { formatAddress, isLoopback, type SocketAddress } from '../lib/address.ts
 import { MeshError } from '../lib/errors.ts'
 import type { Acceptor, Connection } from './net/connection.ts'
 import type { Parts } from './outbound.ts'
-import { Admission } from './resilience/admission.ts'
+import { Admission, type ConcurrencyRules } from './resilience/admission.ts'
 import { Deadlines } from './resilience/deadlines.ts'
 import { DialledDestinations } from './route/dialled-destinations.ts'
-import { Destination, SinglePicker } from './stack/destination.ts'
+import { type AdmissionView, Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
+import { ResilienceCounters, type ResilienceLine } from './stack/resilience-counters.ts'
+import { PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 
 export interface InboundRules {
   readonly connectTimeout: number
   readonly idleTimeout: number
+  /** Requests that the application works on at once, for each of its ports; any number unless it says otherwise. */
+  readonly concurrency?: ConcurrencyRules
+}
+
+/** What one of the application's ports works on; `endpoint` is empty for those whose addresses come from traffic. */
+export interface ApplicationView extends AdmissionView {
+  readonly endpoint: string
 }
 
 /** What the client connected to, and what that means: the same but for explicit listeners. */
@@ -29,10 +38,14 @@ interface Way {
 }
 
 export class Inbound {
+  /** What is counted of all ports of the application together. */
+  readonly local: ResilienceLine
   readonly #parts: Parts
   readonly #rules: InboundRules
+  readonly #known: { readonly label: string; readonly applications: DialledDestinations }[] = []
 
   constructor(parts: Parts, rules: InboundRules) {
+    this.local = { direction: 'inbound', service: 'local', resilience: new ResilienceCounters() }
     this.#parts = parts
     this.#rules = rules
   }
@@ -56,6 +69,17 @@ export class Inbound {
       target,
       dialled: connection.local(),
     }))
+  }
+
+  /** Every port that requests have come for. */
+  *applications(): Iterable<ApplicationView> {
+    for (const { label, applications } of this.#known) {
+      for (const { admission } of applications.all()) {
+        if (admission === undefined) continue
+        const { limit, active, waiting } = admission
+        yield { endpoint: label, limit, active, waiting }
+      }
+    }
   }
 
   #acceptor(label: string, wayOf: (connection: Connection) => Way): Acceptor {
@@ -84,10 +108,13 @@ export class Inbound {
   #applications(label: string): DialledDestinations {
     const { counters, sessions } = this.#parts
     const line = counters.of('inbound', 'local', label)
+    const { direction, service, resilience } = this.local
     const applications = new DialledDestinations((address) => {
       const endpoint = new Endpoint(address, 1, line)
-      return new Destination('inbound', 'local', new SinglePicker(endpoint), this.#rules)
+      const picker = new SinglePicker(endpoint)
+      return new Destination(direction, service, picker, this.#rules, PLAIN_ROUTE, resilience)
     })
+    this.#known.push({ label, applications })
     sessions.eachTick((now) => {
       applications.sweep(now)
     })
@@ -96,11 +123,11 @@ export class Inbound {
 
   /** The way of a request: each stage knows the one above it. */
   #stages(destination: Destination): Stage {
-    const { counters, observer, reception } = this.#parts
+    const { counters, observer, reception, traces } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
-    const deadlines = new Deadlines(reception, measurement)
-    const admission = new Admission(reception, deadlines)
+    const deadlines = new Deadlines(reception, measurement, 'inbound', traces)
+    const admission = new Admission(reception, deadlines, destination, this.#rules.concurrency)
     const connecting = new Balancing(destination, reception, admission)
     measurement.above(deadlines)
     deadlines.above(admission)

@@ -13,6 +13,7 @@ import { Deadlines } from './resilience/deadlines.ts'
 import { Faults } from './resilience/faults.ts'
 import { Mirroring } from './resilience/mirroring.ts'
 import { Retrying } from './resilience/retrying.ts'
+import type { TraceDeadlines } from './resilience/trace-deadlines.ts'
 import { DialledDestinations } from './route/dialled-destinations.ts'
 import type { RouteTable } from './route/route-table.ts'
 import { Routing } from './route/routing.ts'
@@ -21,6 +22,8 @@ import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
 import type { RequestObserver } from './stack/observation.ts'
+import { ResilienceCounters, type ResilienceLine } from './stack/resilience-counters.ts'
+import { type FindService, PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 import type { Sessions } from './upstream/sessions.ts'
@@ -38,9 +41,13 @@ export interface Parts {
   readonly counters: CounterRegistry
   readonly originalDestination: DestinationSource
   readonly observer: RequestObserver | undefined
+  /** What inbound requests have left, for those that they cause; without it none inherits a deadline. */
+  readonly traces?: TraceDeadlines
 }
 
 export class Outbound {
+  /** What is counted of all destinations outside the mesh together. */
+  readonly outside: ResilienceLine
   readonly #parts: Parts
   readonly #routes: { readonly table: RouteTable }
   readonly #rules: OutboundRules
@@ -48,6 +55,11 @@ export class Outbound {
   readonly #outside: DialledDestinations
 
   constructor(parts: Parts, routes: { readonly table: RouteTable }, rules: OutboundRules) {
+    this.outside = {
+      direction: 'outbound',
+      service: 'egress',
+      resilience: new ResilienceCounters(),
+    }
     this.#parts = parts
     this.#routes = routes
     this.#rules = rules
@@ -100,13 +112,20 @@ export class Outbound {
     this.#parts.reception.receive(connection, destination, dialled)
   }
 
+  /** A Service that nobody may have asked for yet. */
+  readonly #findMirror: FindService = (service, port) => {
+    const found = this.#routes.table.named(service, port)
+    if (found !== undefined) found.requests ??= this.#stages(found)
+    return found
+  }
+
   /** The way of a request: each stage knows the one above it. */
   #stages(destination: Destination): Stage {
-    const { counters, observer, reception } = this.#parts
+    const { counters, observer, reception, traces } = this.#parts
     const line = counters.of(destination.direction, destination.service, '')
     const measurement = new Measurement(reception.clock, line, observer)
-    const deadlines = new Deadlines(reception, measurement)
-    const mirroring = new Mirroring(reception, deadlines)
+    const deadlines = new Deadlines(reception, measurement, 'outbound', traces)
+    const mirroring = new Mirroring(reception, deadlines, destination, this.#findMirror)
     const retrying = new Retrying(reception, mirroring)
     const faults = new Faults(reception, retrying)
     const balancing = new Balancing(destination, reception, retrying)
@@ -134,6 +153,8 @@ export class Outbound {
 
   #egress(address: SocketAddress): Destination {
     const endpoint = new Endpoint(address, 1, this.#egressCounters)
-    return new Destination('outbound', 'egress', new SinglePicker(endpoint), this.#rules)
+    const picker = new SinglePicker(endpoint)
+    const { direction, service, resilience } = this.outside
+    return new Destination(direction, service, picker, this.#rules, PLAIN_ROUTE, resilience)
   }
 }

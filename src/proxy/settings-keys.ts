@@ -77,6 +77,25 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'Ends a connection to the application on which no byte moved for so long; `0s` for never',
   ),
   key(
+    'inbound.concurrency.limit',
+    'number',
+    'off',
+    'Requests that the application works on at once, for each of its ports; others wait. Several workers divide it evenly, rounded up; or `off`',
+  ),
+  key(
+    'inbound.concurrency.pending',
+    'number',
+    1024,
+    'Requests that wait for the application at most, of each port and in each worker; more are refused (`overloaded`)',
+  ),
+  key(
+    'inbound.concurrency.adaptive',
+    'text',
+    'off',
+    '`gradient`: the limit follows the latency of the application, from `min` to `limit` (1000 where that is `off`); or `off`',
+  ),
+  key('inbound.concurrency.min', 'number', 4, 'The least that an adaptive limit goes down to'),
+  key(
     'discovery.files',
     'text',
     undefined,

@@ -18,6 +18,17 @@ export interface InboundListener {
   readonly target: SocketAddress
 }
 
+/** Requests that the application works on at once, for each of its ports. */
+export interface ConcurrencySettings {
+  /** Undefined for no limit. */
+  readonly limit: number | undefined
+  /** Requests that wait at most. */
+  readonly pending: number
+  /** `gradient`: the limit follows latency, from `min` to `limit` (1000 if there is none). */
+  readonly adaptive: 'off' | 'gradient'
+  readonly min: number
+}
+
 export interface Settings {
   /** What connections are carried as where no policy says it; PUT /mode changes it. */
   readonly mode: 'l4' | 'l7'
@@ -39,6 +50,7 @@ export interface Settings {
     /** How long the application may take to accept. */
     readonly connectTimeout: Millis
     readonly idleTimeout: Millis
+    readonly concurrency: ConcurrencySettings
   }
   readonly discovery: {
     /** A manifest file or folder; undefined for none. */

@@ -23,9 +23,11 @@ import { redirectedFrom } from './net/original-destination.ts'
 import { chooseSockets, type SocketChoice } from './net/sockets.ts'
 import { Outbound, type Parts } from './outbound.ts'
 import { Reception } from './reception.ts'
+import { TraceDeadlines } from './resilience/trace-deadlines.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
-import type { Destination, Mode } from './stack/destination.ts'
+import type { Mode } from './stack/destination.ts'
+import type { ResilienceLine } from './stack/resilience-counters.ts'
 import type { Figures, Metrics } from './telemetry/metrics.ts'
 import type { Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
@@ -39,6 +41,9 @@ export class Sidecar implements AdminSubject {
   readonly #counters = new CounterRegistry()
   readonly #sessions: Sessions
   readonly #reception: Reception
+  readonly #traces = new TraceDeadlines()
+  #outbound: Outbound | undefined
+  #inbound: Inbound | undefined
   /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
   #metrics: Promise<Metrics> | undefined
   readonly #listeners: Listener[] = []
@@ -186,9 +191,20 @@ export class Sidecar implements AdminSubject {
   async #loadMetrics(): Promise<Metrics> {
     const { Metrics } = await import('./telemetry/metrics.ts')
     const { workload } = this.configuration
-    const services = (): Iterable<Destination> => this.routes.table.services()
-    const context = { workload, spans: this.#observer?.spans, services }
-    return new Metrics(this.#counters, () => this.#sessions.size, context)
+    return new Metrics(this.#counters, () => this.#sessions.size, {
+      workload,
+      spans: this.#observer?.spans,
+      destinations: () => this.routes.table.services(),
+      services: () => this.#services(),
+      now: () => this.now(),
+      applications: () => this.#inbound?.applications() ?? [],
+    })
+  }
+
+  *#services(): Iterable<ResilienceLine> {
+    yield* this.routes.table.services()
+    if (this.#outbound !== undefined) yield this.#outbound.outside
+    if (this.#inbound !== undefined) yield this.#inbound.local
   }
 
   async #startDiscovery(): Promise<void> {
@@ -249,6 +265,7 @@ export class Sidecar implements AdminSubject {
     const { outbound: rules, egress } = this.configuration
     const routes = this.routes
     const outbound = new Outbound(this.#parts(), routes, { ...rules, egress })
+    this.#outbound = outbound
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(
@@ -267,6 +284,7 @@ export class Sidecar implements AdminSubject {
   async #startInbound(): Promise<void> {
     const { inbound: rules } = this.configuration
     const inbound = new Inbound(this.#parts(), rules)
+    this.#inbound = inbound
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(
@@ -288,6 +306,7 @@ export class Sidecar implements AdminSubject {
       counters: this.#counters,
       originalDestination: redirectedFrom,
       observer: this.#observer,
+      traces: this.#traces,
     }
   }
 

@@ -52,6 +52,7 @@ t.test('config: the defaults', async (t) => {
       listeners: [],
       connectTimeout: 1000,
       idleTimeout: 3_600_000,
+      concurrency: { limit: undefined, pending: 1024, adaptive: 'off', min: 4 },
     },
     discovery: { files: undefined },
     sockets: 'auto',
@@ -83,6 +84,7 @@ inbound:
   mesh: off
   listeners: [{ address: 127.0.0.1:9081, target: "[::1]:8080" }]
   timeouts: { connect: 250ms, idle: 0s }
+  concurrency: { limit: 100, pending: 0, adaptive: gradient, min: 10 }
 discovery: { files: ./mesh }
 egress: deny
 maxConnections: 5
@@ -116,6 +118,7 @@ t.test('config: every key in the file', async (t) => {
       listeners: [{ address: { ip: '127.0.0.1', port: 9081 }, target: { ip: '::1', port: 8080 } }],
       connectTimeout: 250,
       idleTimeout: 0,
+      concurrency: { limit: 100, pending: 0, adaptive: 'gradient', min: 10 },
     },
     discovery: { files: resolve('conf/mesh') },
     sockets: 'streams',
@@ -147,6 +150,10 @@ t.test('config: every key in the environment, over the file', async (t) => {
     UNDERPASS_INBOUND_LISTENERS: '[{ address: 127.0.0.1:9081, target: "[::1]:8080" }]',
     UNDERPASS_INBOUND_TIMEOUTS_CONNECT: '250ms',
     UNDERPASS_INBOUND_TIMEOUTS_IDLE: '0s',
+    UNDERPASS_INBOUND_CONCURRENCY_LIMIT: '100',
+    UNDERPASS_INBOUND_CONCURRENCY_PENDING: '0',
+    UNDERPASS_INBOUND_CONCURRENCY_ADAPTIVE: 'gradient',
+    UNDERPASS_INBOUND_CONCURRENCY_MIN: '10',
     UNDERPASS_DISCOVERY_FILES: 'conf/mesh',
     UNDERPASS_DISCOVERY_CONTROL: '',
     UNDERPASS_SOCKETS: 'streams',
@@ -249,6 +256,31 @@ t.test('config: values', async (t) => {
       ['.inbound.timeouts.connect', 'must be a duration'],
     ],
     [`${SOME}discovery: { files: [] }`, {}, ['.discovery.files', 'must be text']],
+  ])
+})
+
+t.test('config: concurrency', async (t) => {
+  const given = (keys: string): string => `${SOME}inbound: { concurrency: { ${keys} } }`
+  const at = '.inbound.concurrency'
+  check(t, [
+    [given('limit: 0'), {}, [`${at}.limit`, 'from 1 to 1000000']],
+    [given('limit: 1.5'), {}, [`${at}.limit`, 'from 1 to 1000000']],
+    [given('limit: many'), {}, [`${at}.limit`, 'from 1 to 1000000, or off']],
+    [given('pending: -1'), {}, [`${at}.pending`, 'from 0 to']],
+    [given('adaptive: on'), {}, [`${at}.adaptive`, 'must be one of off, gradient']],
+    [given('min: 0'), {}, [`${at}.min`, 'from 1 to']],
+    [given('limit: 3, adaptive: gradient'), {}, ['inbound.concurrency.min', 'above the limit, 3']],
+    [given('min: 1001, adaptive: gradient'), {}, [`${at}.min`, 'above the limit, 1000']],
+    [given('max: 3'), {}, [`${at}.max`, 'known here: limit, pending, adaptive, min']],
+    [given('limit: 3'), {}],
+    [given('limit: off, pending: 0'), {}],
+    [given('limit: 1, min: 1, adaptive: gradient'), {}],
+    [SOME, { UNDERPASS_INBOUND_CONCURRENCY_LIMIT: 'off' }],
+    [
+      SOME,
+      { UNDERPASS_INBOUND_CONCURRENCY_LIMIT: 'none' },
+      ['UNDERPASS_INBOUND_CONCURRENCY_LIMIT', 'or off'],
+    ],
   ])
 })
 

@@ -5,6 +5,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import t, { type Test } from 'tap'
+import { Alarm } from '../../src/lib/timer-wheel.ts'
 import { PENDING } from '../../src/proxy/net/connection.ts'
 import { loadInternals } from '../../src/proxy/net/node-internals.ts'
 import { RawConnection } from '../../src/proxy/net/raw-connection.ts'
@@ -15,6 +16,7 @@ import { Reception } from '../../src/proxy/reception.ts'
 import { ConnectionCounters } from '../../src/proxy/stack/counters.ts'
 import { Endpoint } from '../../src/proxy/stack/endpoint.ts'
 import type { Exchange } from '../../src/proxy/stack/exchange.ts'
+import { Replay } from '../../src/proxy/stack/replay.ts'
 import { Measurement } from '../../src/proxy/telemetry/measurement.ts'
 import { Balancing } from '../../src/proxy/upstream/balancing.ts'
 import { Session } from '../../src/proxy/upstream/session.ts'
@@ -198,6 +200,30 @@ t.test('hidden classes: a request that is sent again keeps its shapes', async (t
   t.ok(sameShape(fresh.objects[1], used.objects[1]), 'answered')
   t.ok(sameShape(fresh.objects[0], used.objects[0]), 'the client')
   t.ok(sameShape(fresh.objects[2], server.receiver), 'the endpoint')
+})
+
+t.test(
+  'hidden classes: a request that is held on purpose and copied keeps its shape',
+  async (t) => {
+    const { make } = ways(t)
+    const [[, fresh], [, used]] = [settled(make).objects, make().objects]
+    used.faultAlarm ??= new Alarm(used)
+    used.isMirrored = true
+    used.replay = new Replay(used.request)
+    t.ok(sameShape(fresh, used))
+  },
+)
+
+t.test('hidden classes: a connection that reads what nobody wants keeps its shape', async (t) => {
+  const { make } = ways(t)
+  const [fresh, used] = [settled(make), make()]
+  const said = 'underpass; error=connection_refused; details="a"; next-hop="10.1.0.1:80"'
+  used.server.arrive(`HTTP/1.1 502 No\r\nProxy-Status: ${said}\r\nContent-Length: 2\r\n\r\n`)
+  t.not(used.server.receiver, used.objects[2], 'somebody else reads')
+  t.ok(sameShape(fresh.objects[2], used.objects[2]))
+  used.server.arrive('no')
+  t.equal(used.server.receiver, used.objects[2])
+  t.ok(sameShape(fresh.objects[2], used.objects[2]))
 })
 
 class FakeReceiver {

@@ -76,6 +76,13 @@ function setMode(subject: ControlSubject, wanted: string | null): Answer {
   return text(`mode is ${wanted}`)
 }
 
+/** What has no limit is left out. */
+function limitsOf(destination: Destination): Readonly<Record<string, number>> {
+  const { maxConnections, maxPendingRequests, maxRequests, maxRetries } = destination
+  const limits = { maxConnections, maxPendingRequests, maxRequests, maxRetries }
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => Number.isFinite(limit)))
+}
+
 /** Every Service with its endpoints, as /endpoints shows them. */
 export function endpoints(subject: EndpointSubject): unknown {
   const now = subject.now()
@@ -83,6 +90,10 @@ export function endpoints(subject: EndpointSubject): unknown {
     service: destination.service,
     open: destination.open,
     ...healthOf(destination),
+    activeRequests: destination.active,
+    retryingRequests: destination.retrying,
+    retryBudgetLeft: destination.retryBudget?.left(now),
+    ...limitsOf(destination),
     endpoints: destination.picker.endpoints.map((endpoint) => ({
       address: endpoint.key,
       weight: endpoint.weight,

@@ -5,14 +5,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   DEFAULT_MAX_PENDING_REQUESTS,
+  DEFAULT_RETRY_BUDGET,
   DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
   type Outlier,
   type PolicyRoute,
+  type RetryBudget,
   type RouteRules,
   type TrafficPolicy,
 } from '../../api/resources.ts'
 import { OutlierDetection } from '../resilience/outlier-detection.ts'
+import { SlidingBudget } from '../resilience/sliding-budget.ts'
 import { makeRouter } from '../route/first-match.ts'
 import { DEFAULT_ROUTE, makeRoute } from '../route/make-route.ts'
 import type { Destination } from '../stack/destination.ts'
@@ -30,12 +33,14 @@ export type HealthWorld = Pick<World, 'clock' | 'random' | 'log'>
 export class Enforced {
   #rules: RouteRules = DEFAULT_RULES
   #routes: readonly PolicyRoute[] = NO_ROUTES
+  #budgetRules: RetryBudget | undefined
   readonly #world: HealthWorld
   #outlier: Outlier | undefined
   #detection: OutlierDetection | undefined
 
   constructor(world: HealthWorld) {
     this.#world = world
+    this.#budgetRules = undefined
     this.#outlier = undefined
     this.#detection = undefined
   }
@@ -51,6 +56,7 @@ export class Enforced {
     destination.mode = policy?.mode
     this.#applyRoutes(destination, policy)
     this.#applyOutlier(destination, policy?.outlier)
+    this.#applyBudget(destination, policy)
   }
 
   /** The endpoints that the destination has from now on. */
@@ -69,6 +75,13 @@ export class Enforced {
     this.#detection =
       outlier === undefined ? undefined : new OutlierDetection(destination, outlier, this.#world)
     destination.health = this.#detection
+  }
+
+  #applyBudget(destination: Destination, policy: TrafficPolicy | undefined): void {
+    const rules = policy?.retryBudget ?? DEFAULT_RETRY_BUDGET
+    if (isDeepStrictEqual(rules, this.#budgetRules)) return
+    this.#budgetRules = rules
+    destination.retryBudget = new SlidingBudget(rules)
   }
 
   #applyRoutes(destination: Destination, policy: TrafficPolicy | undefined): void {

@@ -41,6 +41,10 @@ export class DialledDestinations {
     return entry.destination
   }
 
+  *all(): Iterable<Destination> {
+    for (const { destination } of this.#entries.values()) yield destination
+  }
+
   sweep(now: Millis): void {
     for (const [key, { destination, usedAt }] of this.#entries) {
       if (now - usedAt < FORGET_AFTER) break

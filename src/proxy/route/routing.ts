@@ -11,7 +11,7 @@ export class Routing {
 
   open(exchange: Exchange): void {
     const { router } = exchange.destination
-    if (router !== undefined) {
+    if (router !== undefined && !exchange.isCopy) {
       const found = router.find(exchange.request)
       if (found !== undefined) exchange.route = found
     }

@@ -58,6 +58,14 @@ export interface RetryBudget {
 /** What a port is known to speak without looking: `http`, `opaque` for anything else, or empty to look. */
 export type Protocol = 'http' | 'opaque' | ''
 
+/** How many requests the application works on, as it is shown. */
+export interface AdmissionView {
+  /** Infinite if there is none. */
+  readonly limit: number
+  readonly active: number
+  readonly waiting: number
+}
+
 export class Destination {
   readonly direction: Direction
   /** `name.namespace:port`, `egress` or `local`. */
@@ -87,7 +95,9 @@ export class Destination {
   health: Health | undefined
   /** What retries may add to the load; undefined where nothing is sent again. */
   retryBudget: RetryBudget | undefined
-  readonly resilience: ResilienceCounters = new ResilienceCounters()
+  readonly resilience: ResilienceCounters
+  /** Inbound, once the first request has come. */
+  admission: AdmissionView | undefined
   /** Requests that wait for one, the first to come first. */
   readonly pending: Exchange[] = []
   /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
@@ -101,6 +111,7 @@ export class Destination {
     picker: Picker,
     rules: { connectTimeout: Millis; idleTimeout: Millis; maxConnections?: number | undefined },
     route: Route = PLAIN_ROUTE,
+    resilience: ResilienceCounters = new ResilienceCounters(),
   ) {
     this.direction = direction
     this.service = service
@@ -115,6 +126,8 @@ export class Destination {
     this.retryBudget = undefined
     this.affinity = undefined
     this.requests = undefined
+    this.resilience = resilience
+    this.admission = undefined
   }
 }
 

@@ -19,10 +19,16 @@ import type { Endpoint } from './endpoint.ts'
 import type { Verdict } from './health.ts'
 import type { Observation } from './observation.ts'
 import type { Replay } from './replay.ts'
+import type { DeadlineSource } from './resilience-counters.ts'
 import { NO_LIMIT, type Route } from './route.ts'
 
 /** No affinity: any endpoint will do. */
 export const NO_AFFINITY = -1
+
+/** It neither waits for the application nor is being worked on there, or nobody counts. */
+export const NO_PLACE = -1
+/** It is one of those that the application works on. */
+export const AT_WORK = -2
 
 /** A step on the way of a request: built once for a destination; what it needs for a request it keeps in the exchange. */
 export interface Stage {
@@ -118,10 +124,16 @@ export class Exchange implements Choice {
   route: Route
   /** When its time is over, by the clock; NO_LIMIT if it has as long as it likes. What each hop passes on is the rest. */
   deadline: Millis = NO_LIMIT
-  /** Where among the requests that wait for the application it stands; -1 if it does not. */
-  place = -1
+  /** Who said so. */
+  deadlineSource: DeadlineSource = 'given'
+  /** Where its deadline is remembered under its trace's ids; the trace memory's own. */
+  traces: Float64Array | undefined = undefined
+  /** Where among the requests that wait for the application it stands; NO_PLACE if it does not wait, or AT_WORK. */
+  place: number = NO_PLACE
   /** A copy of it goes to the route's mirror. */
   isMirrored = false
+  /** It is such a copy: no route's demands hold for it. */
+  isCopy = false
   /** The exchange that this one is a second try of. */
   leader: Exchange | undefined = undefined
   /** The second try of this one. */
@@ -140,8 +152,15 @@ export class Exchange implements Choice {
   kept: Buffer | undefined = undefined
   /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
   replay: Replay | undefined = undefined
+  /** All of it was read. */
+  isAtHand = false
   /** All of the request was given to the endpoint's side. */
   requestEnded = false
+  /** When this try began: the first one, or one that the retry policy had made. */
+  tryAt: Millis = NaN
+  /** Of this try: when the head of its response must be there, NaN before the request has ended; when to hedge. */
+  headersDue: Millis = NaN
+  hedgeAt: Millis = NO_LIMIT
   /** 0 as long as there is no response. */
   status = 0
   error: ErrorCode | undefined = undefined
@@ -161,6 +180,8 @@ export class Exchange implements Choice {
   /** For the end of its time, and for the step that it is at: both belong to the exchange for good. */
   readonly deadlineAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
   readonly stepAlarm: Alarm<Exchange> = new Alarm<Exchange>(this)
+  /** For a delay that a policy asked for: made when the first one does. */
+  faultAlarm: Alarm<Exchange> | undefined = undefined
   readonly #head: Head
   #spare: RequestReader | undefined = undefined
 
@@ -199,16 +220,19 @@ export class Exchange implements Choice {
     this.retries = 0
     this.route = this.destination.route
     this.deadline = NO_LIMIT
+    this.deadlineSource = 'given'
     this.isMirrored = false
     this.hedge = undefined
     this.now = now
     this.startedAt = now
     this.sentAt = now
+    this.tryAt = now
     this.wasReused = false
     this.needsNew = false
     this.plainBody = false
     this.kept = undefined
     this.replay = undefined
+    this.isAtHand = false
     this.requestEnded = false
     this.status = 0
     this.error = undefined
@@ -229,10 +253,11 @@ export class Exchange implements Choice {
 
   /**
    * Makes the head readable again, from the bytes that were sent; false if they were not kept. The connection's own
-   * buffer may have been filled again since.
+   * buffer may have been filled again since. What is kept is copied: the connection that it was sent on owns it, and
+   * may write another request over it before this one has been sent again.
    */
   rewind(): boolean {
-    const kept = this.kept ?? this.#replayed
+    const kept = this.kept === undefined ? this.#replayed : Buffer.from(this.kept)
     if (kept === undefined) return false
     this.#spare ??= new RequestReader(DEFAULT_LIMITS)
     const reader = this.#spare
@@ -240,16 +265,24 @@ export class Exchange implements Choice {
     if (reader.read(kept, 0, kept.length) !== Event.head) return false
     this.request = reader.head
     if (this.kept === undefined) return true
+    this.kept = kept
     // They stand in what was sent.
     this.requestCut = 0
     this.requestLines = undefined
     return true
   }
 
+  /** Nothing is under way, and nothing has moved for a while: gives back the memory of what was sent. */
+  rest(): void {
+    this.kept = undefined
+    this.replay = undefined
+  }
+
   /** The client's connection is closed, and nothing of it is under way. */
   letGo(wheel: TimerWheel<Exchange>): void {
     wheel.forget(this.deadlineAlarm)
     wheel.forget(this.stepAlarm)
+    if (this.faultAlarm !== undefined) wheel.forget(this.faultAlarm)
   }
 
   get #replayed(): Buffer | undefined {

@@ -15,14 +15,19 @@ const BEGINNING = 'underpass; error='
 /** The details begin with the code, see `proxyStatus`. */
 const DETAILS = /^[^"]*; details="([a-z-]+)[:"]/
 
-/** The errors that say what happened on the way to the application. The names are those of RFC 9209 section 2.3. */
-const REPORTED: ReadonlyMap<string, ErrorCode> = new Map([
-  ['connection_refused', 'endpoint-refused'],
-  ['connection_timeout', 'endpoint-timeout'],
-  ['destination_ip_unroutable', 'endpoint-unreachable'],
-  ['destination_unavailable', 'connect-failed'],
-  ['connection_terminated', 'upstream-reset'],
+/**
+ * What a sidecar says of its application: that it could not be reached, or broke off, or has too much to do. Several of
+ * them share a type of RFC 9209 section 2.3, so it is the code at the beginning of the details that tells.
+ */
+const REPORTED: ReadonlySet<string> = new Set<ErrorCode>([
+  'endpoint-refused',
+  'endpoint-timeout',
+  'endpoint-unreachable',
+  'connect-failed',
+  'upstream-reset',
+  'overloaded',
 ])
+const SAID = /^underpass; error=([a-z_]{1,64}); details="([a-z-]{1,64})(?:: |"; )/
 
 /** The field's value. `details` says more than the error's name does; `nextHop` is an endpoint's key, or empty. */
 export function proxyStatus(error: ErrorCode, details: string, nextHop: string): string {
@@ -31,13 +36,23 @@ export function proxyStatus(error: ErrorCode, details: string, nextHop: string):
   return nextHop === '' ? said : said + endOf(nextHop)
 }
 
-/** What went wrong between the endpoint's own sidecar and its application, if that is what the response says. */
+/**
+ * What the endpoint's own sidecar says went wrong between it and its application, or that it did not let the request
+ * through; undefined if the response says no such thing.
+ */
 export function reportedError(response: Head, endpointKey: string): ErrorCode | undefined {
   if (response.status < 502 || response.status > 504 || !response.has(PROXY_STATUS))
     return undefined
   const value = response.value(Field.proxyStatus) ?? ''
-  if (!value.startsWith(BEGINNING) || !value.endsWith(endOf(endpointKey))) return undefined
-  return REPORTED.get(value.slice(BEGINNING.length, value.indexOf(';', BEGINNING.length)))
+  if (!value.endsWith(endOf(endpointKey))) return undefined
+  const [, type, code = ''] = SAID.exec(value) ?? []
+  if (!isReported(code)) return undefined
+  const { proxyStatus, status } = ERRORS[code]
+  return proxyStatus === type && status === response.status ? code : undefined
+}
+
+function isReported(code: string): code is ErrorCode {
+  return REPORTED.has(code)
 }
 
 /** The error that a proxy of ours answered with in an endpoint's stead; undefined if it was no such answer. */

@@ -3,7 +3,9 @@
 //
 // Words come from closed sets. Exposition is left to telemetry.
 
+import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import type { Direction } from './counters.ts'
 
 /** Why a request was sent again. The words of a policy's `retries.on`, and `hedge`. */
 export type RetryReason =
@@ -23,6 +25,14 @@ export type DenialReason = 'budget' | 'limit' | 'attempts' | 'body' | 'deadline'
 /** What tripped a breaker. */
 export type EjectionReason = 'consecutive-failures' | 'success-rate' | 'latency' | 'probe'
 
+/** Whose time a request had: set by whoever made it, a field that it came with, its trace's, or its route's. */
+export type DeadlineSource =
+  | 'given'
+  | 'x-envoy-expected-rq-timeout-ms'
+  | 'grpc-timeout'
+  | 'trace'
+  | 'route'
+
 export class ResilienceCounters {
   /** Tries sent again, by reason. */
   readonly retries: Map<RetryReason, number> = new Map()
@@ -34,6 +44,8 @@ export class ResilienceCounters {
   hedgesWon = 0
   /** Requests that the mesh turned away itself, by the error it gave. */
   readonly shed: Map<ErrorCode, number> = new Map()
+  /** Requests whose time was over before they were, by whose time it was. */
+  readonly expired: Map<DeadlineSource, number> = new Map()
   readonly ejections: Map<EjectionReason, number> = new Map()
   /** Endpoints that would have been ejected, had not too many been already. */
   ejectionsSpared = 0
@@ -52,4 +64,13 @@ export class ResilienceCounters {
   static count<Word>(map: Map<Word, number>, word: Word): void {
     map.set(word, (map.get(word) ?? 0) + 1)
   }
+}
+
+/** Those of one service, as they are shown. */
+export interface ResilienceLine {
+  readonly direction: Direction
+  readonly service: string
+  readonly resilience: ResilienceCounters
+  /** Retries that would be allowed now; undefined where there is no budget. */
+  readonly retryBudget?: { left(now: Millis): number } | undefined
 }

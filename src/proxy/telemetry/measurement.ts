@@ -56,9 +56,12 @@ export class Measurement implements Stage {
   }
 }
 
-/** What the client is answered: of a request that was refused the rule has decided, and one that is gone hears nothing. */
+/**
+ * What the client is answered: of a request that was refused the rule has decided, of one that a policy failed the
+ * policy, and one that is gone hears nothing.
+ */
 function statusOf(error: ErrorCode, status: number): number {
-  if (error === 'request-refused') return status
+  if (error === 'request-refused' || error === 'fault-injected') return status
   const kind = ERRORS[error]
   return kind.source === 'downstream' ? NO_STATUS : kind.status
 }

@@ -11,11 +11,15 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client'
+import type { Millis } from '../../lib/duration.ts'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 import type { Destination } from '../stack/destination.ts'
+import type { ResilienceLine } from '../stack/resilience-counters.ts'
+import { type Application, addAdmissionMetrics } from './admission-metrics.ts'
 import { addHealthMetrics } from './health-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
+import { addResilienceMetrics } from './resilience-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
 import { addTraceMetrics } from './trace-metrics.ts'
 
@@ -75,7 +79,13 @@ export interface MetricsContext {
   /** Undefined if nothing is traced. */
   readonly spans?: SpanCounts | undefined
   /** Every Service port that discovery has. */
-  readonly services?: () => Iterable<Destination>
+  readonly destinations?: () => Iterable<Destination>
+  /** Every service that something is counted of. */
+  readonly services?: () => Iterable<ResilienceLine>
+  /** The clock's. */
+  readonly now?: () => Millis
+  /** The application's ports that requests have come for. */
+  readonly applications?: () => Iterable<Application>
 }
 
 export class Metrics {
@@ -86,15 +96,18 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans, services = () => [] }: MetricsContext = {},
+    context: MetricsContext = {},
   ) {
+    const { workload = '', spans, destinations = () => [], services, now, applications } = context
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
     this.#delay.enable()
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
-    addHealthMetrics(this.#registry, services)
+    addHealthMetrics(this.#registry, destinations)
+    addResilienceMetrics(this.#registry, services, now)
+    addAdmissionMetrics(this.#registry, services, applications)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

@@ -22,6 +22,9 @@ import { NO_RECEIVER } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { Exchange, Upstream } from '../stack/exchange.ts'
+import { timeoutOf } from './keep-alive.ts'
+import { isShort, Leftover } from './leftover.ts'
+import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
 
 const UPGRADE = fieldBits(Field.upgrade)
 const HOST = fieldBits(Field.host)
@@ -36,6 +39,8 @@ export interface UpstreamHost {
   released(connection: H1Upstream, now: Millis): void
   /** It cannot, and is closed. */
   lost(connection: H1Upstream): void
+  /** A connection reads what nobody wants, to be released or lost by it: to be swept until then. */
+  draining(leftover: Leftover): void
   headers(exchange: Exchange): void
   ended(exchange: Exchange, error: ErrorCode | undefined): void
   /** A response was refused, for the reason of that name. */
@@ -64,6 +69,10 @@ export class H1Upstream implements Receiver, Upstream {
   #isClosing = false
   /** The exchange knows the time: its head was in the bytes that are being read. */
   #isTimely = false
+  /** A response's head is being handed up. */
+  #isAtHead = false
+  /** What is left of a response that was not wanted. */
+  #leftover: Leftover | undefined
 
   constructor(connection: Connection, host: UpstreamHost) {
     this.#connection = connection
@@ -72,6 +81,7 @@ export class H1Upstream implements Receiver, Upstream {
     this.#reader = new ResponseReader(host.limits)
     this.#staging = new Staging(this.#writer)
     this.#exchange = undefined
+    this.#leftover = undefined
     connection.receiver = this
     connection.readStart()
   }
@@ -134,8 +144,25 @@ export class H1Upstream implements Receiver, Upstream {
     this.#host.lost(this)
   }
 
+  /** Only while the head is handed up is it known what is to come. */
   abandon(): void {
-    this.cancel()
+    const isSent = this.#requestEnded && this.#outlet.isEmpty && !this.#isClosing
+    if (!this.#isAtHead || !isSent || !isShort(this.#reader.head)) {
+      this.cancel()
+      return
+    }
+    this.#detach()
+    // What was sent (`Exchange.kept`) may be sent again elsewhere, while this connection carries something else.
+    this.#writer.letGo()
+    this.#leftover = new Leftover(this.#reader, this.#host, this)
+    this.#connection.receiver = this.#leftover
+    this.#host.draining(this.#leftover)
+  }
+
+  drained(): void {
+    this.#leftover = undefined
+    this.#connection.receiver = this
+    this.#host.released(this, this.#host.clock.now())
   }
 
   /** Ends it in order. Only when it is idle. */
@@ -224,7 +251,7 @@ export class H1Upstream implements Receiver, Upstream {
     const writer = this.#writer
     // RFC 9110 section 7.8: an upgrade is offered again on this hop, since we can become the tunnel it asks for.
     const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
-    writer.request(request, hop | exchange.requestCut)
+    writer.request(request, hop | exchange.requestCut | cutForResilience(exchange))
     // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
     if (!request.has(HOST)) writer.add('Host', exchange.endpoint?.key ?? '')
     if (request.upgrade) {
@@ -233,6 +260,7 @@ export class H1Upstream implements Receiver, Upstream {
       writer.addLines(TRAILERS_LINES)
     }
     if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
+    addResilienceLines(writer, exchange, request, this.#host.clock)
   }
 
   #read(exchange: Exchange, chunk: Buffer): void {
@@ -250,7 +278,10 @@ export class H1Upstream implements Receiver, Upstream {
       } else if (event === Event.head) {
         this.#head(exchange, reader.head)
         // A stage above took the attempt back.
-        if (this.#exchange !== exchange) return
+        if (this.#exchange !== exchange) {
+          this.#leftover?.read(chunk, at)
+          return
+        }
       } else if (event === Event.interim) {
         downstream.interim(reader.head)
       } else if (event === Event.end) {
@@ -297,7 +328,9 @@ export class H1Upstream implements Receiver, Upstream {
     exchange.responseBytes += head.end - head.start
     if (exchange.plainBody && head.framing === Framing.chunked) this.#reader.body.decode = true
     if (this.uses === 1 && head.has(KEEP_ALIVE)) this.keepAliveHint = timeoutOf(head)
+    this.#isAtHead = true
     this.#host.headers(exchange)
+    this.#isAtHead = false
   }
 
   /** The connection is not HTTP any more. What came behind the head belongs to the tunnel. */
@@ -358,10 +391,4 @@ export class H1Upstream implements Receiver, Upstream {
     this.#staging.discard()
     if (exchange !== undefined) exchange.upstream = undefined
   }
-}
-
-/** `Keep-Alive: timeout=5` in milliseconds. A hint that no standard defines and most servers give. */
-function timeoutOf(head: Head): number {
-  const seconds = /(?:^|[\s,])timeout=(\d{1,6})(?:$|[\s,])/i.exec(head.value(Field.keepAlive) ?? '')
-  return seconds === null ? NaN : Number(seconds[1]) * 1000
 }

@@ -19,6 +19,7 @@ import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { connectError } from './connect-error.ts'
 import { H1Upstream, type UpstreamHost } from './h1-upstream.ts'
+import type { Leftover } from './leftover.ts'
 import { pathOf } from './path.ts'
 
 /** Idle connections kept for an endpoint. */
@@ -61,6 +62,8 @@ export class H1Pool implements Pool, UpstreamHost {
   readonly #held = new Map<H1Upstream, Held>()
   readonly #idle: H1Upstream[] = []
   readonly #waiting: Exchange[] = []
+  /** Those that are over are let go of within a second. */
+  readonly #leftovers = new Set<Leftover>()
   readonly #dials = new Set<PoolDial>()
   /** The shortest idle time after which the server was seen to close. */
   #closedAfter: Millis = Number.POSITIVE_INFINITY
@@ -157,6 +160,10 @@ export class H1Pool implements Pool, UpstreamHost {
     if (!this.#isEvicting) this.#host.roomMade(held.destination)
   }
 
+  draining(leftover: Leftover): void {
+    this.#leftovers.add(leftover)
+  }
+
   refused(reason: string): void {
     this.#host.refused(this.endpoint, reason)
   }
@@ -185,6 +192,7 @@ export class H1Pool implements Pool, UpstreamHost {
       oldest.close()
     }
     for (const connection of this.#idle) connection.rest()
+    for (const leftover of this.#leftovers) if (leftover.sweep()) this.#leftovers.delete(leftover)
     // A server that was restarted closes connections of any age; that is forgotten in a few minutes.
     this.#closedAfter *= FORGETTING
     return this.#isRetired && this.size === 0

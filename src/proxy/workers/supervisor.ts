@@ -47,13 +47,12 @@ export class Supervisor implements ControlSubject, CrewHost {
     onQuit: () => void,
     load: () => Internals | string = loadInternals,
   ) {
-    const { workers, maxConnections } = settings
     this.configuration = settings
-    this.#settings = { ...settings, maxConnections: Math.ceil(maxConnections / workers) }
+    this.#settings = shareOf(settings)
     this.#log = log
     this.#onQuit = onQuit
     this.#load = load
-    this.#crew = new Crew(workers, fork, clock, log, this)
+    this.#crew = new Crew(settings.workers, fork, clock, log, this)
   }
 
   /** Rejects with a MeshError for what is refused: by the system, or by a worker that reads the manifests. */
@@ -204,5 +203,19 @@ export class Supervisor implements ControlSubject, CrewHost {
     this.#bindings?.close()
     for (const server of this.#servers) server.close()
     ;(await this.#metrics)?.stop()
+  }
+}
+
+/** What one of several workers starts with: its part of what the whole proxy may have. */
+function shareOf(settings: Settings): Settings {
+  const { workers, maxConnections, inbound } = settings
+  const { concurrency } = inbound
+  const { limit } = concurrency
+  const share = limit === undefined ? undefined : Math.ceil(limit / workers)
+  const min = Math.min(concurrency.min, share ?? concurrency.min)
+  return {
+    ...settings,
+    maxConnections: Math.ceil(maxConnections / workers),
+    inbound: { ...inbound, concurrency: { ...concurrency, limit: share, min } },
   }
 }

@@ -50,6 +50,8 @@ export class L7 {
   readonly sessions: Sessions
   readonly reception: Reception
   readonly destination: Destination
+  /** What the proxy knows by name; it may be added to. */
+  readonly services: Map<string, Destination>
   readonly #sockets: Sockets
   readonly #clients: RawClient[] = []
   #listener: Listener | undefined
@@ -83,6 +85,7 @@ export class L7 {
       DEFAULT_ROUTE,
     )
     this.destination.protocol = options.protocol ?? 'http'
+    this.services = new Map([[LABEL, this.destination]])
   }
 
   pickerOf(places: readonly Place[]): Destination['picker'] {
@@ -104,7 +107,7 @@ export class L7 {
       throw new Error('nothing is redirected here')
     }
     const parts = { sessions, reception, counters, originalDestination, observer: undefined }
-    const table = new RouteTable(new Map(), new Map([[LABEL, this.destination]]), new Set())
+    const table = new RouteTable(new Map(), this.services, new Set())
     const rules = { egress: 'deny', connectTimeout: 1000, idleTimeout: 1000 } as const
     const acceptor = new Outbound(parts, { table }, rules).explicit(SERVICE, PORT)
     const address = { ip: '127.0.0.1', port: 0 }
@@ -130,6 +133,19 @@ export class L7 {
     const client = await this.client()
     await client.send(text)
     return await client.until((all) => messages(all).length >= count, `${count} messages`)
+  }
+
+  /** The same while time goes on, for what is sent again after a while. */
+  async exchangeInTime(text: string, count = 1): Promise<string> {
+    let isOver = false
+    const answer = this.exchange(text, count).finally(() => {
+      isOver = true
+    })
+    await until('it is answered', () => {
+      if (!isOver) this.clock.advance(10)
+      return isOver
+    })
+    return await answer
   }
 
   /** Refused messages by reason. */

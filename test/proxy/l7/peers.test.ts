@@ -1,13 +1,21 @@
 // Between two sidecars: what the other one says of its application, and how far a request may go.
 
 import t from 'tap'
+import { PLAIN_ROUTE } from '../../../src/proxy/stack/route.ts'
 import { answering, type Script } from '../../support/http-peer.ts'
 import { messages, ok } from '../../support/http-text.ts'
 import { until } from '../../support/until.ts'
 import { backend, get, L7, onBoth, post } from './fixture.ts'
 
+const CODES: Readonly<Record<string, string>> = {
+  connection_refused: 'endpoint-refused',
+  connection_timeout: 'endpoint-timeout',
+  destination_unavailable: 'connect-failed',
+  connection_terminated: 'upstream-reset',
+}
+
 const unreached = (error: string, status = 502, nextHop = ''): string =>
-  `HTTP/1.1 ${status} X\r\nProxy-Status: underpass; error=${error}; details="a"${nextHop}\r\nContent-Length: 4\r\n\r\ngone`
+  `HTTP/1.1 ${status} X\r\nProxy-Status: underpass; error=${error}; details="${CODES[error] ?? error}: a"${nextHop}\r\nContent-Length: 4\r\n\r\ngone`
 
 /** As the sidecar at that very address says it. */
 const itself = (error: string, status = 502): Script =>
@@ -35,6 +43,30 @@ onBoth(t, 'peers: an application that its sidecar did not reach, and another', a
     t.equal(f.underWay['endpoints'], 0)
     t.equal(f.events('connect-failed').length, 1)
   }
+})
+
+onBoth(t, 'peers: the connection to that sidecar stays', async (t, kind) => {
+  let isGone = true
+  const gone = itself('connection_refused')
+  const server = await backend(t, (connection, text) => {
+    ;(isGone ? gone : answering(ok('back')))(connection, text)
+  })
+  const other = await backend(t, answering(ok('other')))
+  const f = await L7.start(t, [server, other], { kind })
+  const client = await f.client()
+  await client.send(get('/1'))
+  await client.until((text) => text === ok('other'))
+  isGone = false
+  f.clock.advance(5000)
+  for (let turn = 2; turn <= 5; turn += 1) {
+    await client.send(get(`/${turn}`))
+    await client.until((text) => messages(text).length === turn)
+  }
+  t.same(server.requests[0], get('/1'))
+  t.ok(server.requests.length > 1, 'it is asked again')
+  t.same([server.connections.length, other.connections.length], [1, 1])
+  t.equal(other.requests[0], get('/1'), 'byte for byte')
+  t.same(f.refusals, {})
 })
 
 onBoth(
@@ -67,6 +99,7 @@ onBoth(t, 'peers: when all have failed the error is ours', async (t, kind) => {
     await backend(t, itself('connection_refused')),
   ]
   const f = await L7.start(t, servers, { kind })
+  f.destination.route = PLAIN_ROUTE
   const text = await f.exchange(get())
   t.match(text, /^HTTP\/1\.1 502 .*error=connection_refused; details="endpoint-refused/s)
   t.equal(text.split('HTTP/').length, 2)

@@ -18,7 +18,7 @@ const ADDRESS = { ip: '127.0.0.1', port: 0 }
 
 function settingsOf(text = ''): Settings {
   const problems = new Problems()
-  const listener = 'inbound: { listeners: [{ address: 127.0.0.1:0, target: 127.0.0.1:9 }] }\n'
+  const listener = 'inbound:\n  listeners: [{ address: 127.0.0.1:0, target: 127.0.0.1:9 }]\n'
   const whole = `${text.includes('admin') ? '' : 'admin: off\n'}workers: 2\n${listener}${text}`
   const settings = readSettings({ name: 'proxy.yaml', text: whole }, {}, problems)
   if (problems.any) throw new Error(problems.toString())
@@ -53,6 +53,19 @@ async function running(text = ''): Promise<Built> {
   await started
   return built
 }
+
+t.test('supervisor: workers divide the limit of the application', async (t) => {
+  for (const [text, share] of [
+    ['', { limit: undefined, min: 4 }],
+    ['limit: 7', { limit: 4, min: 4 }],
+    ['limit: 4, adaptive: gradient', { limit: 2, min: 2, adaptive: 'gradient' }],
+  ] as const) {
+    const { forks } = await running(`  concurrency: { ${text} }\n`)
+    for (const worker of forks.all) {
+      t.match(worker.heard, [{ kind: 'start', settings: { inbound: { concurrency: share } } }])
+    }
+  }
+})
 
 t.test('supervisor: it is ready when all workers are', async (t) => {
   const { supervisor, forks, lines } = build('maxConnections: 5')

@@ -32,6 +32,9 @@ export const Field = {
   xB3Traceid: 25,
   xRequestId: 26,
   proxyStatus: 27,
+  xEnvoyExpectedRqTimeoutMs: 28,
+  grpcTimeout: 29,
+  xEnvoyAttemptCount: 30,
 } as const
 
 export type Field = (typeof Field)[keyof typeof Field]

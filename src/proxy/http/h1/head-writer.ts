@@ -14,6 +14,8 @@ const LARGE = 8 * FIRST_SIZE
 const FEW = 64
 const ONE = ZERO + 1
 const COLON = 0x3a
+/** Of the largest whole number there is. */
+const MOST_DIGITS = 16
 const LENGTH = 1 << Field.contentLength
 const EXPECT = 1 << Field.expect
 
@@ -65,6 +67,22 @@ export class HeadWriter {
   addLines(lines: Buffer): void {
     this.#reserve(lines.length)
     this.#copyRange(lines, 0, lines.length)
+  }
+
+  /** Adds a field line with a whole number in it, not negative; what stands before and after it was made ahead of time. */
+  addNumber(before: Buffer, value: number, after: Buffer): void {
+    this.#reserve(before.length + MOST_DIGITS + after.length)
+    this.#copyRange(before, 0, before.length)
+    let size = 1
+    for (let power = 10; power <= value; power *= 10) size++
+    this.#end += size
+    let rest = value
+    for (let at = this.#end - 1; size > 0; at--, size--) {
+      const next = Math.floor(rest / 10)
+      this.#buffer[at] = ZERO + rest - next * 10
+      rest = next
+    }
+    this.#copyRange(after, 0, after.length)
   }
 
   /**

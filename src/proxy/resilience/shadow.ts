@@ -1,0 +1,94 @@
+// The bytes of a request's copy for a mirror: as it was sent, but to a host of another name.
+//
+// The original's bytes lie in buffers that are used again, so that everything is copied. When a copy is made, and what
+// becomes of it, is left to the callers.
+
+import { isIP } from 'node:net'
+import { hostEnd } from '../http/h1/authority.ts'
+import { Event } from '../http/h1/event.ts'
+import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
+import { type Head, TargetForm } from '../http/h1/head.ts'
+import { HeadWriter } from '../http/h1/head-writer.ts'
+import { TRAILERS_LINES } from '../http/h1/hop-lines.ts'
+import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
+import { RequestReader } from '../http/h1/request-reader.ts'
+import type { Exchange } from '../stack/exchange.ts'
+
+/** By this an application can tell a copy, as users of other proxies know it. */
+const SUFFIX: Buffer = Buffer.from('-shadow')
+const HOST = fieldBits(Field.host)
+const BRACKET = 0x5d
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/** All of the request was sent, and is kept. */
+export function isWhole({ kept, replay, requestEnded }: Exchange): boolean {
+  return kept !== undefined || (requestEnded && replay !== undefined && !replay.isCut)
+}
+
+/** Makes copies, one after the other, with one reader and one writer. */
+export class Shadows {
+  readonly #reader: RequestReader = new RequestReader(DEFAULT_LIMITS)
+  readonly #writer: HeadWriter = new HeadWriter()
+
+  /** Of a request that {@link isWhole}. Undefined if its head cannot take a longer name. */
+  copy(exchange: Exchange): Buffer | undefined {
+    const bytes = this.#copy(exchange)
+    this.#reader.release()
+    this.#writer.rest()
+    return bytes
+  }
+
+  #copy(exchange: Exchange): Buffer | undefined {
+    const { kept, replay } = exchange
+    const sent = kept ?? (replay && this.#asSent(exchange, replay.head))
+    const head = sent && this.#read(sent)
+    if (head === undefined) return undefined
+    return renamed(head, kept?.subarray(head.end) ?? replay?.body ?? NOTHING)
+  }
+
+  #read(bytes: Buffer): Head | undefined {
+    const reader = this.#reader
+    reader.restart()
+    return reader.read(bytes, 0, bytes.length) === Event.head ? reader.head : undefined
+  }
+
+  /** What was kept is the head as it came: to be told apart from others in a trace it needs what was added. */
+  #asSent(exchange: Exchange, bytes: Buffer): Buffer | undefined {
+    const head = this.#read(bytes)
+    if (head === undefined) return undefined
+    const writer = this.#writer
+    writer.request(head, HOP_BY_HOP | exchange.requestCut)
+    // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
+    if (!head.has(HOST)) writer.add('Host', exchange.lastEndpoint?.key ?? 'unknown')
+    if (head.trailersWelcome) writer.addLines(TRAILERS_LINES)
+    if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
+    return writer.finish()
+  }
+}
+
+/** The head and the body in one, with the longer name in Host, and in a target that names the host too. */
+function renamed(head: Head, body: Buffer): Buffer {
+  const { bytes, start, end } = head
+  const inTarget =
+    head.targetForm === TargetForm.absolute
+      ? nameEnd(head, head.authorityStart, head.authorityEnd)
+      : -1
+  const slot = head.indexOf(Field.host) * 4
+  const inField = nameEnd(head, head.spans[slot + 2] ?? 0, head.spans[slot + 3] ?? 0)
+  const pieces: Buffer[] = []
+  let from = start
+  for (const at of [inTarget, inField]) {
+    if (at < 0) continue
+    pieces.push(bytes.subarray(from, at), SUFFIX)
+    from = at
+  }
+  pieces.push(bytes.subarray(from, end), body)
+  return Buffer.concat(pieces)
+}
+
+/** Where the host's name ends; -1 for an address, which has no name to add to. */
+function nameEnd(head: Head, start: number, end: number): number {
+  const at = hostEnd(head, start, end)
+  if (at < 0 || head.bytes[at - 1] === BRACKET || isIP(head.text(start, at)) !== 0) return -1
+  return at
+}

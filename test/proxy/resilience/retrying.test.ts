@@ -1,0 +1,628 @@
+// What is sent again, what is not and why, and what is counted of it.
+
+import t from 'tap'
+import { ERRORS, type ErrorCode } from '../../../src/lib/errors.ts'
+import { Replay } from '../../../src/proxy/stack/replay.ts'
+import { PLAIN_ROUTE } from '../../../src/proxy/stack/route.ts'
+import { type Asked, NOTHING, routeOf, Tries, type Wish } from './tries.ts'
+
+/** Every word of a policy but statuses. */
+const ALL = [
+  'connect-failure',
+  'reset',
+  'refused-stream',
+  'per-try-timeout',
+  'gateway-error',
+  '5xx',
+] as const
+const everything: Wish = { retries: { on: ALL, attempts: 1 } }
+
+t.test('retrying: a request that goes well goes by', async (t) => {
+  const f = new Tries()
+  const exchange = f.open()
+  t.equal(f.destination.active, 1)
+  f.last.answer(200)
+  t.same(f.above, ['head 200', 'ended'])
+  t.same(f.underWay, NOTHING)
+  t.equal(exchange.retries, 0)
+  t.equal(exchange.stepAlarm.isSet, false)
+  t.same(f.outcomes, [0, 0])
+  t.same(f.retries, {})
+})
+
+t.test('retrying: what failed goes to another endpoint, after a while', async (t) => {
+  const f = new Tries(3)
+  const exchange = f.open()
+  f.last.fail('upstream-reset')
+  t.same(f.above, [])
+  t.equal(f.destination.retrying, 1)
+  t.equal(exchange.details, '', 'nothing is said of what is mended')
+  t.equal(f.all.length, 1, 'it waits')
+  f.clock.advance(30)
+  t.equal(f.all.length, 2)
+  t.equal(f.last.exchange, exchange)
+  t.equal(f.last.sentHead, f.at(0).sentHead)
+  f.last.fail('upstream-reset')
+  f.clock.advance(50)
+  t.equal(f.went, '012')
+  f.last.answer(200)
+  t.same(f.above, ['head 200', 'ended'])
+  t.equal(exchange.sent, 3)
+  t.equal(exchange.retries, 2)
+  t.equal(exchange.details, '')
+  t.same(f.retries, { reset: 2 })
+  t.same(f.denied, {})
+  t.same(f.outcomes, [1, 0])
+  t.same(f.underWay, NOTHING)
+  t.same(f.health.said, [
+    ...['chosen 10.0.0.1:80', 'failed 10.0.0.1:80 upstream-reset'],
+    ...['chosen 10.0.1.1:80', 'failed 10.0.1.1:80 upstream-reset'],
+    ...['chosen 10.0.2.1:80', 'answered 10.0.2.1:80 200', 'left 10.0.2.1:80'],
+  ])
+})
+
+t.test('retrying: when all endpoints were tried it begins anew', async (t) => {
+  const f = new Tries(2, { retries: { attempts: 3 } })
+  f.open()
+  for (let turn = 0; turn < 3; turn += 1) {
+    f.last.fail('upstream-reset')
+    f.clock.advance(250)
+  }
+  t.equal(f.all.length, 4)
+  t.equal(f.went.slice(0, 2), '01')
+  const single = new Tries(1)
+  single.open()
+  single.last.fail('upstream-reset')
+  single.clock.advance(30)
+  t.equal(single.went, '00')
+})
+
+t.test('retrying: the last failure is what the client hears of', async (t) => {
+  const f = new Tries(3)
+  const exchange = f.open()
+  f.last.fail('upstream-reset', 'one')
+  f.clock.advance(30)
+  f.last.fail('upstream-reset', 'two')
+  f.clock.advance(60)
+  f.last.fail('response-refused', 'three')
+  t.same(f.above, ['response-refused'])
+  t.equal(exchange.details, 'three')
+  t.same(f.outcomes, [0, 1])
+  t.same(f.underWay, NOTHING)
+})
+
+for (const error of Object.keys(ERRORS) as ErrorCode[]) {
+  const cause = ERRORS[error].retriable
+    ? 'connect-failure'
+    : {
+        'upstream-reset': 'reset',
+        'per-try-timeout': 'per-try-timeout',
+        'response-timeout': 'per-try-timeout',
+        overloaded: 'refused-stream',
+      }[error as string]
+  t.test(`retrying: a try that ends with ${error} is ${cause ?? 'not sent again'}`, async (t) => {
+    const f = new Tries(1, everything)
+    f.open()
+    f.last.fail(error)
+    t.same(f.retries, cause === undefined ? {} : { [cause]: 1 })
+    t.same(f.above, cause === undefined ? [error] : [])
+    const without = ALL.filter((word) => word !== cause)
+    const other = new Tries(1, { retries: { on: without, attempts: 1 } })
+    other.open()
+    other.last.fail(error)
+    t.same(other.above, [error], 'where the policy does not say so it is not')
+    t.same(other.denied, {})
+    t.same(other.underWay, NOTHING)
+  })
+}
+
+t.test('retrying: an injected fault counts as its status', async (t) => {
+  for (const [status, on, isMended] of [
+    [503, ['gateway-error'], true],
+    [503, ['reset'], false],
+    [500, ['gateway-error'], false],
+    [500, ['5xx'], true],
+    [429, [429], true],
+    [400, ['5xx'], false],
+  ] as const) {
+    const f = new Tries(2, { retries: { on, attempts: 1 } })
+    const exchange = f.open()
+    exchange.status = status
+    f.last.fail('fault-injected')
+    t.same(f.retries, isMended ? { 'fault-injected': 1 } : {}, `${status} ${on.join()}`)
+    t.equal(exchange.status, isMended ? 0 : status)
+    t.equal(exchange.failure, undefined)
+    if (!isMended) continue
+    f.clock.advance(30)
+    f.last.answer(200)
+    t.same(f.above, ['head 200', 'ended'])
+  }
+})
+
+t.test('retrying: responses by status', async (t) => {
+  const cases: readonly (readonly [number, readonly (string | number)[], string | undefined])[] = [
+    [200, ALL, undefined],
+    [404, ALL, undefined],
+    [404, [404], 'status'],
+    [429, [429, 503], 'status'],
+    [500, ['gateway-error'], undefined],
+    [500, ['5xx'], '5xx'],
+    [501, ['gateway-error'], undefined],
+    [502, ['gateway-error'], 'gateway-error'],
+    [503, ['5xx', 'gateway-error'], 'gateway-error'],
+    [503, [503, '5xx', 'gateway-error'], 'status'],
+    [504, ['gateway-error'], 'gateway-error'],
+    [505, ['gateway-error'], undefined],
+    [599, ['5xx'], '5xx'],
+    [503, ['reset', 'connect-failure'], undefined],
+  ]
+  for (const [status, on, reason] of cases) {
+    const f = new Tries(2, {
+      retries: { on: (on as Exclude<Wish['retries'], undefined>['on']) ?? [] },
+    })
+    const exchange = f.open()
+    f.last.head(status)
+    const what = `${status} on ${on.join()}`
+    t.same(f.retries, reason === undefined ? {} : { [reason]: 1 }, what)
+    if (reason === undefined) {
+      t.same(f.above, [`head ${status}`], what)
+      continue
+    }
+    t.same(f.at(0).heard, ['abandon'])
+    t.same([exchange.status, exchange.response, exchange.responseBytes], [0, undefined, 0])
+    t.same({ ...f.underWay, active: 0, retrying: 0 }, NOTHING, 'its endpoint has nothing of it')
+    f.clock.advance(30)
+    f.last.answer(200)
+    t.same(f.above, ['head 200', 'ended'])
+    t.same(f.went, '01')
+    t.same(
+      f.health.said.filter((line) => line.includes('10.0.0.1')),
+      ['chosen 10.0.0.1:80', `answered 10.0.0.1:80 ${status}`, 'left 10.0.0.1:80'],
+      'one verdict',
+    )
+    t.same(f.underWay, NOTHING)
+  }
+})
+
+const told = (word: string, code: string): string =>
+  `Proxy-Status: underpass; error=${word}; details="${code}: x"; next-hop="10.0.0.1:80"`
+
+t.test('retrying: what the endpoint’s own sidecar says', async (t) => {
+  const reset = told('connection_terminated', 'upstream-reset')
+  const f = new Tries(2, { retries: { on: ['reset'] } })
+  f.open()
+  f.last.head(502, reset)
+  t.same(f.retries, { reset: 1 })
+  const other = new Tries(2, { retries: { on: ['reset'] } })
+  other.open()
+  other.last.head(502, reset.replace('10.0.0.1', '10.0.9.1'))
+  t.same(other.above, ['head 502'], 'of another hop')
+  const post = new Tries(2, { retries: { on: ['reset'] } })
+  post.open({ line: 'POST /' })
+  post.last.head(502, reset)
+  t.same(post.above, ['head 502'], 'its application may have seen it')
+})
+
+t.test('retrying: a denied one leaves the response as it is', async (t) => {
+  const f = new Tries(2, { retries: { on: ['5xx'], attempts: 1 } })
+  const exchange = f.open()
+  f.last.head(503)
+  f.clock.advance(30)
+  f.last.head(500)
+  t.same(f.above, ['head 500'])
+  t.equal(exchange.status, 500)
+  t.equal(exchange.details, '')
+  t.same(f.denied, { attempts: 1 })
+  f.last.end()
+  t.same(f.outcomes, [0, 1])
+  t.same(f.underWay, NOTHING)
+})
+
+t.test('retrying: methods, where the application may have seen the request', async (t) => {
+  const methods = ['GET', 'PUT', 'PROPFIND']
+  for (const [line, isAllowed] of [
+    ['GET /', true],
+    ['PUT /', true],
+    ['PROPFIND /', true],
+    ['HEAD /', false],
+    ['POST /', false],
+    ['DELETE /', false],
+    ['PATCH /', false],
+    ['SEARCH /', false],
+  ] as const) {
+    const f = new Tries(2, { retries: { methods } })
+    f.open({ line })
+    f.last.fail('upstream-reset')
+    t.same(f.above, isAllowed ? [] : ['upstream-reset'], line)
+    t.same(f.denied, {}, 'nothing that the policy would have had')
+    const connecting = new Tries(1, { retries: { methods } })
+    connecting.open({ line })
+    connecting.last.fail('endpoint-refused')
+    t.same(connecting.above, [], `${line}: any, if it was not sent`)
+    t.same(connecting.retries, { 'connect-failure': 1 })
+  }
+  const other = new Tries(2, { retries: { methods: ['GET'] } })
+  other.open({ line: 'SEARCH /' })
+  other.last.fail('upstream-reset')
+  t.same(other.above, ['upstream-reset'], 'no names at all')
+})
+
+t.test('retrying: the name of a method is read from what was kept', async (t) => {
+  const f = new Tries(2, { retries: { methods: ['SEARCH'] } })
+  const exchange = f.open({ line: 'SEARCH /' })
+  // The connection's buffer has been read into since.
+  exchange.request.bytes.fill(0x58)
+  f.last.fail('upstream-reset')
+  t.same(f.retries, { reset: 1 })
+})
+
+t.test('retrying: tunnels are never sent again', async (t) => {
+  const methods = ['GET', 'CONNECT']
+  const upgrade = { fields: ['Connection: Upgrade', 'Upgrade: websocket'] }
+  for (const asked of [{ line: 'CONNECT shop:80', fields: [] }, upgrade]) {
+    for (const error of ['upstream-reset', 'endpoint-refused'] as const) {
+      const f = new Tries(1, { retries: { methods, hedgeAfter: 10 } })
+      f.sends = false
+      f.open(asked)
+      t.match(f.last.exchange.request, asked === upgrade ? { upgrade: true } : { method: 6 })
+      f.last.fail(error)
+      t.same(f.above, [error])
+      t.same(f.denied, {})
+    }
+  }
+})
+
+t.test('retrying: connects are tried at every endpoint first, then all over again', async (t) => {
+  const f = new Tries(2, { retries: { attempts: 1 } })
+  f.sends = false
+  const exchange = f.open({ line: 'POST /' })
+  f.last.fail('endpoint-refused')
+  t.equal(f.went, '01', 'at once')
+  t.same(f.retries, {})
+  f.last.fail('endpoint-timeout')
+  t.same(f.retries, { 'connect-failure': 1 })
+  f.clock.advance(30)
+  t.equal(f.all.length, 3)
+  f.last.send().answer(200)
+  t.same(f.above, ['head 200', 'ended'])
+  t.equal(exchange.sent, 1)
+})
+
+t.test('retrying: a try has all the time for its connects that a first one has', async (t) => {
+  const f = new Tries(2, { retries: { on: ['per-try-timeout'] }, timeouts: { perTry: 20_000 } })
+  f.sends = false
+  f.open()
+  f.clock.advance(20_010)
+  t.same(f.retries, { 'per-try-timeout': 1 })
+  f.clock.advance(30)
+  t.equal(f.went, '01')
+  f.last.fail('endpoint-refused')
+  // The first one had been tried, and is no longer asked within this try.
+  t.same(f.above, ['endpoint-refused'])
+})
+
+t.test('denied: no policy, no retries', async (t) => {
+  const f = new Tries(2)
+  f.destination.route = PLAIN_ROUTE
+  f.open()
+  f.last.fail('upstream-reset')
+  t.same(f.above, ['upstream-reset'])
+  t.same(f.denied, {})
+})
+
+t.test('denied: attempts', async (t) => {
+  const f = new Tries(3, { retries: { attempts: 2 } })
+  f.open()
+  for (let turn = 0; turn < 3; turn += 1) {
+    f.last.fail('upstream-reset')
+    f.clock.advance(250)
+  }
+  t.equal(f.all.length, 3)
+  t.same(f.above, ['upstream-reset'])
+  t.same(f.denied, { attempts: 1 })
+})
+
+t.test('denied: body', async (t) => {
+  const f = new Tries(2)
+  const exchange = f.open()
+  exchange.kept = undefined
+  f.last.fail('upstream-reset', 'why')
+  t.same(f.above, ['upstream-reset'])
+  t.equal(exchange.details, 'why')
+  t.same(f.denied, { body: 1 })
+})
+
+t.test('denied: deadline', async (t) => {
+  for (const [deadline, isDenied] of [
+    [112, true],
+    [112.5, true],
+    [113, false],
+  ] as const) {
+    const f = new Tries(2)
+    f.clock.advance(100)
+    const exchange = f.open()
+    exchange.deadline = deadline
+    f.last.fail('upstream-reset')
+    t.same(f.denied, isDenied ? { deadline: 1 } : {}, `${deadline} with 12.5 to wait`)
+  }
+})
+
+t.test('denied: limit', async (t) => {
+  const f = new Tries(3)
+  f.destination.maxRetries = 1
+  const exchange = f.open()
+  const first = f.last
+  f.open()
+  const second = f.last
+  first.fail('upstream-reset')
+  t.equal(f.destination.retrying, 1)
+  second.fail('upstream-reset')
+  t.same(f.denied, { limit: 1 })
+  t.same(f.above, ['upstream-reset'])
+  f.clock.advance(30)
+  f.last.fail('upstream-reset')
+  t.equal(exchange.retries, 2, 'one that is retried already is the one')
+  f.clock.advance(60)
+  f.last.answer(200)
+  t.equal(f.destination.retrying, 0)
+  f.open()
+  f.last.fail('upstream-reset')
+  t.equal(f.destination.retrying, 1, 'there is room again')
+})
+
+t.test('denied: budget', async (t) => {
+  const f = new Tries(2)
+  const asked: string[] = []
+  let left = 1
+  f.destination.retryBudget = {
+    earn: (now) => asked.push(`earn ${now}`),
+    spend: (now) => {
+      asked.push(`spend ${now}`)
+      left -= 1
+      return left >= 0
+    },
+    left: () => left,
+  }
+  f.clock.advance(5)
+  f.open()
+  f.clock.advance(2)
+  f.last.fail('upstream-reset')
+  f.clock.advance(40)
+  f.last.fail('upstream-reset')
+  t.same(asked, ['earn 5', 'spend 7', 'spend 47'])
+  t.same(f.denied, { budget: 1 })
+  t.same(f.above, ['upstream-reset'])
+  t.same(f.outcomes, [0, 1])
+})
+
+t.test('denied: a budget is spent by nothing that is denied for another reason', async (t) => {
+  const f = new Tries(2, { retries: { attempts: 1, retryAfter: 1000, on: ['5xx', 'reset'] } })
+  f.destination.retryBudget = {
+    earn: () => undefined,
+    spend: () => {
+      throw new Error('it was spent')
+    },
+    left: () => 0,
+  }
+  const open = (asked?: Asked): ReturnType<Tries['open']> => f.open(asked)
+  open().kept = undefined
+  f.last.fail('upstream-reset')
+  open().deadline = 1
+  f.last.fail('upstream-reset')
+  open().retries = 1
+  f.destination.retrying += 1
+  f.last.fail('upstream-reset')
+  open({ line: 'POST /' })
+  f.last.fail('upstream-reset')
+  open()
+  f.last.head(503, 'Retry-After: 2')
+  f.destination.maxRetries = 0
+  open()
+  f.last.fail('upstream-reset')
+  t.same(f.denied, { body: 1, deadline: 1, attempts: 1, 'retry-after': 1, limit: 1 })
+})
+
+t.test('retrying: a head that has left is the last word', async (t) => {
+  const f = new Tries(2, everything)
+  f.open()
+  f.last.head(200)
+  f.last.fail('upstream-reset')
+  t.same(f.above, ['head 200', 'upstream-reset'])
+  t.same(f.denied, {})
+})
+
+t.test('limit: as many requests as may be', async (t) => {
+  const f = new Tries(1)
+  f.destination.maxRequests = 2
+  f.open()
+  f.open()
+  const [first] = f.all
+  const third = f.open()
+  t.same(f.above, ['request-limit'])
+  t.equal(third.details, 'shop:80, 2 requests are under way')
+  t.same(Object.fromEntries(f.destination.resilience.shed), { 'request-limit': 1 })
+  t.equal(f.destination.active, 2)
+  first?.answer(200)
+  f.open()
+  t.equal(f.destination.active, 2)
+  t.equal(f.all.length, 3)
+})
+
+t.test('backoff: between nothing and twice as much for each, up to the most', async (t) => {
+  for (const chance of [0, 0.25, 0.999]) {
+    const f = new Tries(5, { retries: { attempts: 6, backoff: { base: 20, max: 100 } } }, chance)
+    const exchange = f.open()
+    for (const most of [20, 40, 80, 100, 100, 100]) {
+      const from = f.clock.now()
+      f.last.fail('upstream-reset')
+      t.equal(exchange.stepAlarm.at, from + chance * most)
+      f.clock.advance(110)
+    }
+    t.equal(f.all.length, 7)
+  }
+})
+
+t.test('backoff: Retry-After is the wait, if it is not too long', async (t) => {
+  const f = new Tries(2, { retries: { on: [503], retryAfter: 3000, attempts: 9 } })
+  const wall = f.clock.wall()
+  const date = (ahead: number): string => new Date(wall + ahead).toUTCString()
+  const waitFor = (...fields: readonly string[]): number => {
+    const g = new Tries(2, { retries: { on: [503], retryAfter: 3000, attempts: 9 } })
+    const exchange = g.open()
+    g.last.head(503, ...fields)
+    return exchange.stepAlarm.isSet ? exchange.stepAlarm.at : NaN
+  }
+  t.equal(waitFor(), 12.5)
+  t.equal(waitFor('Retry-After: 2'), 2000)
+  t.equal(waitFor('retry-after: 3'), 3000)
+  t.equal(waitFor('Retry-After: 0'), 0)
+  t.equal(waitFor(`Retry-After: ${date(1000)}`), 1000)
+  t.equal(waitFor(`Retry-After: ${date(-5000)}`), 0)
+  t.equal(waitFor('Retry-After: soon'), 12.5, 'not in a form of the standard')
+  t.same(waitFor('Retry-After: 4'), NaN)
+  t.same(waitFor(`Retry-After: ${date(5000)}`), NaN)
+  f.open()
+  f.last.answer(503, 'Retry-After: 4')
+  t.same(f.denied, { 'retry-after': 1 })
+  t.same(f.above, ['head 503', 'ended'])
+})
+
+t.test('waiting: whoever ends the request ends the wait', async (t) => {
+  for (const error of ['downstream-reset', 'deadline-exceeded', 'drain-timeout'] as const) {
+    const f = new Tries(2)
+    const exchange = f.open()
+    f.last.fail('upstream-reset')
+    t.equal(exchange.lowest, f.retrying)
+    f.stop(exchange, error)
+    t.same(f.above, [error])
+    t.same(f.underWay, NOTHING)
+    t.same(f.outcomes, [0, 1])
+    f.clock.advance(5000)
+    t.equal(f.all.length, 1, 'nothing comes after it')
+    t.equal(f.clock.timers, 0)
+  }
+})
+
+t.test('waiting: the endpoint that failed last is known meanwhile', async (t) => {
+  const f = new Tries(2)
+  const exchange = f.open()
+  f.last.fail('upstream-reset')
+  t.equal(exchange.lastEndpoint, f.last.endpoint)
+  t.equal(exchange.endpoint?.open, 0)
+})
+
+t.test('waiting: the same exchange carries the client’s next request', async (t) => {
+  const f = new Tries(2)
+  const exchange = f.open()
+  f.last.fail('upstream-reset')
+  f.clock.advance(30)
+  f.last.answer(200)
+  exchange.begin(f.clock.now())
+  f.retrying.open(exchange)
+  t.equal(exchange.retries, 0)
+  t.same(exchange.tried, [])
+  f.last.answer(200)
+  t.same(f.above, ['head 200', 'ended', 'head 200', 'ended'])
+  t.same(f.outcomes, [1, 0])
+  t.same(f.underWay, NOTHING)
+})
+
+const CHUNKED = 'Transfer-Encoding: chunked'
+
+t.test('replay: kept where it would not be at hand, and could be sent again', async (t) => {
+  const put: Wish = { retries: { methods: ['PUT'] } }
+  const small = { line: 'PUT /', fields: ['Content-Length: 3'], body: 'abc' }
+  const large = { line: 'PUT /', fields: ['Content-Length: 20000'], body: 'x'.repeat(20_000) }
+  const huge = { line: 'PUT /', fields: ['Content-Length: 65537'], isAtHand: false }
+  const cases: readonly (readonly [string, Asked, Wish, boolean])[] = [
+    ['no body', { line: 'PUT /' }, put, false],
+    ['no body, and not read to its end', { line: 'PUT /', isAtHand: false }, put, false],
+    ['a small one that came along', small, put, false],
+    ['a small one that comes later', { ...small, body: '', isAtHand: false }, put, true],
+    ['16 KiB', { ...large, body: 'x'.repeat(16_384) }, put, false],
+    ['more', large, put, true],
+    ['chunks', { ...small, fields: [CHUNKED], isAtHand: false }, put, true],
+    ['small chunks that came along', { ...small, fields: [CHUNKED] }, put, false],
+    ['64 KiB', { ...huge, fields: ['Content-Length: 65536'] }, put, true],
+    ['too much', huge, put, false],
+    [
+      'too much that waits to be asked for',
+      { ...huge, fields: [...huge.fields, 'Expect: 100-continue'] },
+      put,
+      true,
+    ],
+    ['a method that is not sent again', { ...large, line: 'POST /' }, put, false],
+    ['a method without a code', { ...large, line: 'PROPFIND /' }, put, false],
+    ['the same, allowed', { ...large, line: 'A /' }, { retries: { methods: ['A'] } }, true],
+    ['no attempts', large, { retries: { methods: ['PUT'], attempts: 0 } }, false],
+    [
+      'only for what was not sent',
+      large,
+      { retries: { methods: ['PUT'], on: ['connect-failure'] } },
+      false,
+    ],
+    [
+      'hedged',
+      { ...large, line: 'GET /' },
+      { retries: { methods: [], attempts: 0, hedgeAfter: 5 } },
+      true,
+    ],
+    ['hedged, but not safe', large, { retries: { attempts: 0, hedgeAfter: 5 } }, false],
+    [
+      'an upgrade',
+      { ...large, fields: [...large.fields, 'Connection: upgrade', 'Upgrade: x'] },
+      put,
+      false,
+    ],
+  ]
+  for (const [what, asked, wish, isKept] of cases) {
+    const f = new Tries(1, wish)
+    const exchange = f.open(asked)
+    t.equal(exchange.replay !== undefined, isKept, what)
+    f.last.answer(200)
+  }
+})
+
+t.test('replay: what another stage has set stays', async (t) => {
+  const f = new Tries(1, { retries: { methods: ['PUT'] } })
+  const exchange = f.request({ line: 'PUT /', fields: [CHUNKED], isAtHand: false })
+  const replay = new Replay(exchange.request)
+  exchange.replay = replay
+  f.retrying.open(exchange)
+  t.equal(exchange.replay, replay)
+})
+
+t.test('replay: a request is sent again from it until it is cut', async (t) => {
+  for (const isCut of [false, true]) {
+    const f = new Tries(2, { retries: { methods: ['PUT'] } })
+    f.sends = false
+    const exchange = f.open({ line: 'PUT /', fields: [CHUNKED], isAtHand: false })
+    f.last.send(false)
+    exchange.replay?.add(Buffer.alloc(isCut ? 65_537 : 65_536), 0, isCut ? 65_537 : 65_536)
+    exchange.request.bytes.fill(0x58)
+    f.last.fail('upstream-reset')
+    t.same(f.denied, isCut ? { body: 1 } : {})
+    if (isCut) continue
+    f.clock.advance(30)
+    t.equal(f.last.sentHead, f.at(0).sentHead, 'as it came')
+  }
+})
+
+t.test('kept: a copy, since the connection that it was sent on may carry others', async (t) => {
+  const f = new Tries(2, { retries: { on: [503] } })
+  const exchange = f.open()
+  const sent = exchange.kept
+  f.last.head(503)
+  sent?.fill(0x58)
+  f.clock.advance(30)
+  t.equal(f.last.sentHead, f.at(0).sentHead)
+})
+
+t.test('retrying: routes have policies of their own', async (t) => {
+  const f = new Tries(2)
+  const exchange = f.request()
+  exchange.route = routeOf({ retries: { on: [418] } })
+  f.retrying.open(exchange)
+  f.last.head(418)
+  t.same(f.retries, { status: 1 })
+})

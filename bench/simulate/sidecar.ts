@@ -13,6 +13,8 @@ import { Inbound } from '../../src/proxy/inbound.ts'
 import { type Connection, NO_RECEIVER, type Sockets } from '../../src/proxy/net/connection.ts'
 import { Outbound, type Parts } from '../../src/proxy/outbound.ts'
 import { Reception } from '../../src/proxy/reception.ts'
+import type { ConcurrencyRules } from '../../src/proxy/resilience/admission.ts'
+import { TraceDeadlines } from '../../src/proxy/resilience/trace-deadlines.ts'
 import { CounterRegistry } from '../../src/proxy/stack/counters.ts'
 import type { Destination } from '../../src/proxy/stack/destination.ts'
 import type { Endpoint, Pool } from '../../src/proxy/stack/endpoint.ts'
@@ -97,7 +99,11 @@ export class Sidecar {
     this.#clock = clock
     this.#reception = reception
     this.catalog = new Catalog(counters, { clock, random, log })
-    this.#parts = { sessions, reception, counters, originalDestination: none, observer: undefined }
+    this.#parts = {
+      ...{ sessions, reception, counters, originalDestination: none, observer: undefined },
+      // Its key is drawn anew in each process; what is remembered does not depend on it.
+      traces: new TraceDeadlines(),
+    }
     sessions.eachTick((now) => {
       this.catalog.sweep(now)
     })
@@ -118,8 +124,10 @@ export class Sidecar {
 
   /** To the pod's application, as the pod's own sidecar passes them on: no more than `limit` at once. */
   callsFor(application: SocketAddress, limit: number | undefined): Calls {
-    const concurrency = { limit, pending: MOST_WAITING, adaptive: 'off', min: 1 } as const
-    const rules = { ...INBOUND, ...(limit === undefined ? {} : { concurrency }) }
+    const concurrency: ConcurrencyRules = {
+      ...{ limit, pending: MOST_WAITING, adaptive: 'off', min: 1 },
+    }
+    const rules = { ...INBOUND, concurrency }
     new Inbound(this.#parts, rules).explicit(application).onAccept(NO_CONNECTION)
     return this.#calls(formatAddress(application.ip, application.port))
   }

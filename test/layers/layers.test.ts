@@ -105,6 +105,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'src/proxy/net',
     'src/proxy/http',
     'src/proxy/stack',
+    'src/proxy/resilience',
     'src/proxy/upstream',
     'src/proxy/discovery',
     'bench',

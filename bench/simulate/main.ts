@@ -3,11 +3,9 @@
 // Exit status: 0 done, 1 a verdict that is not met with --check, 2 a wrong command line.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Problems } from '../../src/lib/problems.ts'
 import { HELP, type Options, parseOptions } from './options.ts'
-import { isMet } from './report.ts'
-import { filesOf, simulate } from './run.ts'
+import { conclude, simulate } from './run.ts'
 import { renderText } from './table.ts'
 
 process.exitCode = main(process.argv.slice(2))
@@ -28,11 +26,11 @@ function main(words: readonly string[]): number {
 function run(options: Options): number {
   const report = simulate(options, say)
   process.stdout.write(renderText(report))
-  if (options.check) return isMet(report) ? 0 : 1
-  mkdirSync(options.out, { recursive: true })
-  for (const [name, text] of filesOf(report)) writeFileSync(join(options.out, name), text)
-  say(`written: ${join(options.out, 'simulation.md')} and what it shows`)
-  return 0
+  return conclude(report, options, (file, text) => {
+    mkdirSync(options.out, { recursive: true })
+    writeFileSync(file, text)
+    say(`written: ${file}`)
+  })
 }
 
 function say(text: string): void {

@@ -10,11 +10,13 @@ const RIGHT = 16
 const HEAD = 28
 const PANEL = 150
 const LEGEND_ROW = 18
-const BETWEEN = 34
+const BETWEEN = 46
 const ACROSS = WIDTH - LEFT - RIGHT
 const LEGEND_COLUMNS = 3
 /** Told apart by anybody (Okabe and Ito), and on both grounds. */
 const COLORS = ['#d55e00', '#cc79a7', '#0072b2', '#009e73', '#e69f00', '#56b4e9']
+/** So that of lines that lie on each other each is seen. */
+const DASHES = ['', '7 3', '3 3', '9 3 2 3', '1 3', '5 5']
 const STYLE = [
   'text{font:12px sans-serif;fill:#333}',
   '.grid{stroke:#8888;stroke-width:.5}',
@@ -37,7 +39,7 @@ export function renderPicture({ name, title, charts, spans }: Section): string {
     }
     parts.push(...frame(chart, scale, seconds, top))
     for (const [at, { values }] of chart.lines.entries()) {
-      parts.push(...strokes(values, scale, seconds, top, colorOf(at)))
+      parts.push(...strokes(values, scale, seconds, top, lookOf(at)))
     }
     top += PANEL + BETWEEN
   }
@@ -45,8 +47,8 @@ export function renderPicture({ name, title, charts, spans }: Section): string {
   for (const [at, line] of names.entries()) {
     const x = LEFT + (at % LEGEND_COLUMNS) * (ACROSS / LEGEND_COLUMNS)
     const y = top + Math.floor(at / LEGEND_COLUMNS) * LEGEND_ROW
-    parts.push(`<path class="line" stroke="${colorOf(at)}" d="M${tenth(x)} ${y - 4}h18"/>`)
-    parts.push(`<text x="${tenth(x + 24)}" y="${y}">${escaped(line)}</text>`)
+    parts.push(`<path class="line" ${lookOf(at)} d="M${tenth(x)} ${y - 4}h22"/>`)
+    parts.push(`<text x="${tenth(x + 28)}" y="${y}">${escaped(line)}</text>`)
   }
   const height = top + Math.ceil(names.length / LEGEND_COLUMNS) * LEGEND_ROW
   const trouble = spans.map((span) => `${span.title}, ${span.from} to ${span.to} s`).join('; ')
@@ -85,7 +87,7 @@ function strokes(
   scale: Scale,
   seconds: number,
   top: number,
-  color: string,
+  look: string,
 ): string[] {
   let path = ''
   let isDrawing = false
@@ -98,15 +100,17 @@ function strokes(
     path += `${isDrawing ? 'L' : 'M'}${across(at + 0.5, seconds)} ${y}`
     isDrawing = true
   }
-  return path === '' ? [] : [`<path class="line" stroke="${color}" d="${path}"/>`]
+  return path === '' ? [] : [`<path class="line" ${look} d="${path}"/>`]
 }
 
 function across(second: number, seconds: number): number {
   return tenth(LEFT + (second / seconds) * ACROSS)
 }
 
-function colorOf(at: number): string {
-  return COLORS[at % COLORS.length] ?? '#888'
+function lookOf(at: number): string {
+  const dashes = DASHES[at % DASHES.length] ?? ''
+  const color = `stroke="${COLORS[at % COLORS.length] ?? '#888'}"`
+  return dashes === '' ? color : `${color} stroke-dasharray="${dashes}"`
 }
 
 function tenth(value: number): number {

@@ -1,9 +1,10 @@
 // From options to a report and the files it is kept in. Nothing in it tells one run from another but the options.
 
+import { join } from 'node:path'
 import { SCENARIOS } from './catalog.ts'
 import type { Options } from './options.ts'
 import { renderPicture } from './picture.ts'
-import { type Report, type Section, sectionOf } from './report.ts'
+import { isMet, type Report, type Section, sectionOf } from './report.ts'
 import { pictureOf, renderMarkdown } from './table.ts'
 
 /** `tell` is called as each scenario begins. */
@@ -35,4 +36,15 @@ export function filesOf(report: Report): [name: string, text: string][] {
       renderPicture(section),
     ]),
   ]
+}
+
+/** Writes the files, or judges instead: what the process ends with. */
+export function conclude(
+  report: Report,
+  { check, out }: Pick<Options, 'check' | 'out'>,
+  write: (file: string, text: string) => void,
+): number {
+  if (check) return isMet(report) ? 0 : 1
+  for (const [name, text] of filesOf(report)) write(join(out, name), text)
+  return 0
 }

@@ -7,7 +7,7 @@ import { renderPicture } from '../../../bench/simulate/picture.ts'
 import { plot } from '../../../bench/simulate/plot.ts'
 import { findBlock, MARKERS, renderBlock } from '../../../bench/simulate/readme.ts'
 import { isMet, type Report, sectionOf, type WrittenChart } from '../../../bench/simulate/report.ts'
-import { filesOf } from '../../../bench/simulate/run.ts'
+import { conclude, filesOf } from '../../../bench/simulate/run.ts'
 import { scaleOf } from '../../../bench/simulate/scale.ts'
 import { renderMarkdown, renderText } from '../../../bench/simulate/table.ts'
 
@@ -161,3 +161,15 @@ t.test(
     t.match(picture, /d="M[\d. ]+L[\d. ]+L[\d. ]+"/, 'a line ends where there is no value')
   },
 )
+
+t.test('run: files are written, or verdicts judged', async (t) => {
+  const written: string[] = []
+  const write = (file: string): void => {
+    written.push(file)
+  }
+  t.equal(conclude(REPORT, { check: false, out: 'x' }, write), 0)
+  t.same(written, ['x/simulation.json', 'x/simulation.md', 'x/simulation-test-bed.svg'])
+  t.equal(conclude(REPORT, { check: true, out: 'x' }, write), 1, 'a verdict is not met')
+  t.equal(conclude({ ...REPORT, sections: [] }, { check: true, out: 'x' }, write), 0)
+  t.equal(written.length, 3)
+})

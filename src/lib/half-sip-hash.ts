@@ -65,10 +65,15 @@ export class HalfSipHash {
     this.#word(last)
     state[2] = (state[2] ?? 0) ^ 0xee
     rounds(state, 4)
-    this.out[0] = (state[1] ?? 0) ^ (state[3] ?? 0)
+    this.out[0] = this.#half
     state[1] = (state[1] ?? 0) ^ 0xdd
     rounds(state, 4)
-    this.out[1] = (state[1] ?? 0) ^ (state[3] ?? 0)
+    this.out[1] = this.#half
+  }
+
+  get #half(): number {
+    const state = this.#state
+    return (state[1] ?? 0) ^ (state[3] ?? 0)
   }
 }
 

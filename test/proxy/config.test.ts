@@ -22,11 +22,8 @@ function check(t: Test, cases: readonly Case[]): void {
     const found = read(text, env).problems
     const paths = expected.map(([path]) => path.replace(/^\./, 'conf/proxy.yaml '))
     const name = `${text} ${JSON.stringify(env)}`
-    t.same(
-      found.map((line) => line.slice(0, line.indexOf(': '))),
-      paths,
-      name,
-    )
+    const noted = found.map((line) => line.slice(0, line.indexOf(': ')))
+    t.same(noted, paths, name)
     for (const [index, [, says]] of expected.entries()) t.match(found[index], says)
   }
 }

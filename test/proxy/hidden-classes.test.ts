@@ -5,7 +5,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import { Alarm } from '../../src/lib/timer-wheel.ts'
+import { Alarm, TimerWheel } from '../../src/lib/timer-wheel.ts'
 import { PENDING } from '../../src/proxy/net/connection.ts'
 import { loadInternals } from '../../src/proxy/net/node-internals.ts'
 import { RawConnection } from '../../src/proxy/net/raw-connection.ts'
@@ -13,6 +13,9 @@ import { ReadBuffers } from '../../src/proxy/net/read-buffers.ts'
 import { Relay } from '../../src/proxy/net/relay.ts'
 import { Ticker } from '../../src/proxy/net/ticker.ts'
 import { Reception } from '../../src/proxy/reception.ts'
+import { Admission } from '../../src/proxy/resilience/admission.ts'
+import { Deadlines } from '../../src/proxy/resilience/deadlines.ts'
+import { TraceDeadlines } from '../../src/proxy/resilience/trace-deadlines.ts'
 import { ConnectionCounters } from '../../src/proxy/stack/counters.ts'
 import { Endpoint } from '../../src/proxy/stack/endpoint.ts'
 import type { Exchange } from '../../src/proxy/stack/exchange.ts'
@@ -23,6 +26,8 @@ import { Session } from '../../src/proxy/upstream/session.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { FakeConnection } from '../support/fake-sockets.ts'
 import { logLines } from '../support/log-lines.ts'
+import { Watched } from './resilience/watched.ts'
+import { exchangeOf } from './telemetry/exchanges.ts'
 import { Fixture } from './upstream/fixture.ts'
 
 setFlagsFromString('--allow-natives-syntax')
@@ -54,6 +59,37 @@ t.test('hidden classes: an endpoint that fails and answers keeps its shape', asy
   used.proved()
   t.ok(sameShape(fresh, used), 'answered')
 })
+
+t.test(
+  'hidden classes: a breaker and its endpoint keep their shapes through all states',
+  async (t) => {
+    const make = (): Watched => {
+      const watched = new Watched(3, { slowerThanPeers: 5 }, () => 0.5)
+      watched.clock.advance(0.25)
+      watched.attempt(0, 200, 1.5)
+      return watched
+    }
+    const [fresh, used] = [settled(make), settled(make)]
+    const same = (when: string): void => {
+      t.ok(sameShape(fresh.at(0), used.at(0)), `endpoint: ${when}`)
+      t.ok(sameShape(fresh.breaker(0), used.breaker(0)), `breaker: ${when}`)
+      t.ok(sameShape(fresh.breaker(0).requests, used.breaker(0).requests), `window: ${when}`)
+      t.ok(sameShape(fresh.health, used.health), `detection: ${when}`)
+    }
+    t.ok(sameShape(fresh.at(1), used.at(0)), 'without and with a breaker')
+    used.trip(0)
+    same('open')
+    used.clock.advance(1050.5)
+    const probe = used.send(0)
+    same('half-open')
+    t.ok(sameShape(probe, fresh.send(1)), 'the probe')
+    used.answer(probe, 200)
+    same('closed')
+    used.pass(3000)
+    used.sweep()
+    same('swept')
+  },
+)
 
 t.test('hidden classes: a relay keeps its shape from its start to its end', async (t) => {
   const clock = new FakeClock()
@@ -225,6 +261,43 @@ t.test('hidden classes: a connection that reads what nobody wants keeps its shap
   t.equal(used.server.receiver, used.objects[2])
   t.ok(sameShape(fresh.objects[2], used.objects[2]))
 })
+
+t.test(
+  'hidden classes: a request with a deadline, at work and waiting, keeps its shape',
+  async (t) => {
+    const clock = new FakeClock()
+    const wheel = new TimerWheel<Exchange>(clock)
+    const world = { clock, wheel, random: () => 0, log: logLines().log }
+    const make = (): Exchange => exchangeOf({ direction: 'inbound', at: clock.now() })
+    const fields = ['x-envoy-expected-rq-timeout-ms: 100', `x-b3-traceid: ${'a'.repeat(32)}`]
+    const sink = { open: () => undefined, headers: () => undefined, ended: () => undefined }
+    const traces = new TraceDeadlines()
+    const deadlines = new Deadlines(world, sink, 'inbound', traces)
+    const rules = { limit: 1, pending: 9, adaptive: 'gradient', min: 1 } as const
+    const admission = new Admission(world, deadlines, make().destination, rules)
+    deadlines.above(admission)
+    admission.above(sink)
+    const shapes = [settled(make), admission, deadlines] as const
+    const others = [new Admission(world, deadlines, make().destination, rules)] as const
+    clock.advance(0.25)
+    const [first, second] = [0, 1].map(() => exchangeOf({ direction: 'inbound', at: 0.25, fields }))
+    if (first === undefined || second === undefined) throw new Error('there are two')
+    deadlines.open(first)
+    deadlines.open(second)
+    t.ok(sameShape(shapes[0], first), 'at work')
+    t.ok(sameShape(shapes[0], second), 'waiting')
+    clock.advance(20.5)
+    first.now = clock.now()
+    admission.headers(first)
+    admission.ended(first, undefined)
+    t.ok(sameShape(shapes[0], first), 'ended')
+    clock.advance(200)
+    t.equal(admission.active, 0, 'its time is over')
+    t.ok(sameShape(shapes[0], second), 'cut')
+    t.ok(sameShape(admission, others[0]), 'the stage itself')
+    t.equal(traces.size, 0)
+  },
+)
 
 class FakeReceiver {
   onData(): void {}

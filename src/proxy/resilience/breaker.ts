@@ -11,7 +11,7 @@ import type { Outlier } from '../../api/resources.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import type { BreakerState } from '../stack/health.ts'
-import { LatencyWindow } from './latency-window.ts'
+import { type Answered, LatencyWindow } from './latency-window.ts'
 import { RequestWindow } from './request-window.ts'
 
 const NEVER = Number.NEGATIVE_INFINITY
@@ -73,9 +73,9 @@ export class Breaker {
   }
 
   /** A good response has begun. */
-  succeeded(now: Millis, latency: Millis): void {
-    this.requests.succeeded(now)
-    this.latencies.add(now, latency)
+  succeeded(answered: Answered): void {
+    this.requests.succeeded(answered)
+    this.latencies.add(answered)
     if (this.streak === 0) return
     this.#before = this.streak
     this.streak = 0
@@ -87,13 +87,13 @@ export class Breaker {
   }
 
   failed(now: Millis): void {
-    this.requests.failed(now)
+    this.requests.failed({ now })
     this.streak += 1
   }
 
   /** A response that had begun well broke off. */
   broke(now: Millis): void {
-    this.requests.broke(now)
+    this.requests.broke({ now })
     this.streak = Math.max(this.streak, this.#before) + 1
     this.#before = 0
   }

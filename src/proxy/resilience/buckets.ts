@@ -6,6 +6,11 @@
 
 import type { Millis } from '../../lib/duration.ts'
 
+/** Something that knows the time: the clock's, when it last looked. */
+export interface Timed {
+  readonly now: Millis
+}
+
 export class Buckets {
   /** By bucket, `figures` numbers one after the other. */
   readonly values: Float64Array
@@ -26,9 +31,12 @@ export class Buckets {
     this.sums = new Float64Array(figures)
   }
 
-  /** Forgets what is too old, and says where the current bucket's figures begin. Time that went back stands still. */
-  roll(now: Millis): number {
-    const stretch = Math.floor(now / this.#width)
+  /**
+   * Forgets what is too old, and says where the current bucket's figures begin. Time that went back stands still. It is
+   * given in an object, because V8 makes one of a fraction that is handed from function to function.
+   */
+  roll(timed: Timed): number {
+    const stretch = Math.floor(timed.now / this.#width)
     if (stretch - this.#stretch >= this.#count) {
       this.clear()
       this.#stretch = stretch

@@ -4,7 +4,7 @@
 // endpoint that is slow is slow without it too. How slow is too slow is left to peer-latency.ts.
 
 import type { Millis } from '../../lib/duration.ts'
-import { Buckets } from './buckets.ts'
+import { Buckets, type Timed } from './buckets.ts'
 
 const BUCKET: Millis = 1000
 const BUCKETS = 5
@@ -14,12 +14,19 @@ const SUM = 1
 const SLOWEST = 2
 const FIGURES = 3
 
+/** An attempt that was answered, and when it was sent. */
+export interface Answered extends Timed {
+  readonly sentAt: Millis
+}
+
 export class LatencyWindow {
   readonly #buckets: Buckets = new Buckets(BUCKET, BUCKETS, FIGURES)
 
-  add(now: Millis, latency: Millis): void {
-    const at = this.#buckets.roll(now)
+  /** A response that has begun now. */
+  add(answered: Answered): void {
+    const at = this.#buckets.roll(answered)
     const { values } = this.#buckets
+    const latency = answered.now - answered.sentAt
     const slowest = values[at + SLOWEST] ?? 0
     values[at + COUNT] = (values[at + COUNT] ?? 0) + 1
     values[at + SUM] = (values[at + SUM] ?? 0) + latency
@@ -28,7 +35,7 @@ export class LatencyWindow {
 
   /** NaN if there were fewer than `least` responses. Sums are made anew: taking away what is old gathers rounding. */
   mean(now: Millis, least: number): Millis {
-    this.#buckets.roll(now)
+    this.#buckets.roll({ now })
     const { values } = this.#buckets
     let [count, sum, slowest] = [0, 0, 0]
     for (let at = 0; at < values.length; at += FIGURES) {

@@ -24,6 +24,8 @@ const FEW = 5
 /** A client's deadline says something of an endpoint that had a second, and so often the time that is usual. */
 const LEAST_DEADLINE: Millis = 1000
 const USUAL_TIMES = 5
+/** An endpoint whose time is over, and that nobody has asked for since, is let back after so long, or the longest ejection. */
+const LEAST_UNASKED: Millis = 60_000
 const NEVER = Number.NEGATIVE_INFINITY
 
 export class OutlierDetection implements Health {
@@ -96,19 +98,15 @@ export class OutlierDetection implements Health {
   answered(exchange: Exchange, endpoint: Endpoint): void {
     const breaker = breakerOf(endpoint)
     if (breaker === undefined) return
-    const { now, sentAt } = exchange
-    const latency = now - sentAt
     if (exchange.status >= 500) {
-      if (!isBadResponse(exchange, latency, this.#patience)) return
-      exchange.verdict = Verdict.bad
-      this.#failed(breaker, exchange, now, latency)
+      this.#answeredBadly(breaker, exchange)
       return
     }
     exchange.verdict = Verdict.good
     if (breaker.state === 'closed') {
-      if (sentAt >= breaker.since) breaker.succeeded(now, latency)
+      if (exchange.sentAt >= breaker.since) breaker.succeeded(exchange)
     } else if (isProbeOf(exchange, breaker)) {
-      this.#probed(breaker, now, latency)
+      this.#probed(breaker, exchange.now, exchange.now - exchange.sentAt)
     }
   }
 
@@ -141,7 +139,8 @@ export class OutlierDetection implements Health {
       const breaker = breakerOf(endpoint)
       if (breaker === undefined || breaker.state === 'closed') continue
       const free = Math.max(breaker.since, endpoint.ejectedUntil)
-      if (now - free >= this.#rule.ejection.max) this.#close(breaker, 'unasked', now, NaN)
+      if (now - free >= Math.max(LEAST_UNASKED, this.#rule.ejection.max))
+        this.#close(breaker, 'unasked', now, NaN)
     }
     if (this.isRamping && now >= this.#rampsUntil) this.isRamping = false
     this.#settle(now)
@@ -153,7 +152,7 @@ export class OutlierDetection implements Health {
       const fresh = { consecutiveFailures: 0, successRate: NaN, ejections: 0, ejectedFor: 0 }
       return { state: 'closed', ...fresh }
     }
-    breaker.requests.roll(now)
+    breaker.requests.roll({ now })
     return {
       state: breaker.state,
       consecutiveFailures: breaker.streak,
@@ -173,6 +172,13 @@ export class OutlierDetection implements Health {
     const breaker = new Breaker(endpoint, this.#rule)
     endpoint.breaker = breaker
     return breaker
+  }
+
+  #answeredBadly(breaker: Breaker, exchange: Exchange): void {
+    const { now, sentAt } = exchange
+    if (!isBadResponse(exchange, now - sentAt, this.#patience)) return
+    exchange.verdict = Verdict.bad
+    this.#failed(breaker, exchange, now, now - sentAt)
   }
 
   /** An attempt that there is no good response to. */

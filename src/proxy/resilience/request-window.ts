@@ -4,7 +4,7 @@
 // request that is counted already. When its verdict falls is left to outlier-detection.ts.
 
 import type { Millis } from '../../lib/duration.ts'
-import { Buckets } from './buckets.ts'
+import { Buckets, type Timed } from './buckets.ts'
 
 const BUCKET: Millis = 1000
 /** Longer windows have wider buckets, so that one costs a kilobyte at most. */
@@ -23,18 +23,18 @@ export class RequestWindow {
     this.#buckets = new Buckets(width, Math.max(1, Math.ceil(length / width)), FIGURES)
   }
 
-  succeeded(now: Millis): void {
-    this.#add(now, TOTAL)
+  succeeded(timed: Timed): void {
+    this.#add(timed, TOTAL)
   }
 
-  failed(now: Millis): void {
-    this.#add(now, TOTAL)
-    this.#add(now, FAILED)
+  failed(timed: Timed): void {
+    this.#add(timed, TOTAL)
+    this.#add(timed, FAILED)
   }
 
   /** One that was counted as a success lately has failed after all. */
-  broke(now: Millis): void {
-    this.#add(now, FAILED)
+  broke(timed: Timed): void {
+    this.#add(timed, FAILED)
   }
 
   /** As of what was added last, or of the last `roll`. */
@@ -51,16 +51,16 @@ export class RequestWindow {
   }
 
   /** Forgets what is too old. */
-  roll(now: Millis): void {
-    this.#buckets.roll(now)
+  roll(timed: Timed): void {
+    this.#buckets.roll(timed)
   }
 
   clear(): void {
     this.#buckets.clear()
   }
 
-  #add(now: Millis, figure: number): void {
-    const at = this.#buckets.roll(now) + figure
+  #add(timed: Timed, figure: number): void {
+    const at = this.#buckets.roll(timed) + figure
     const { values, sums } = this.#buckets
     values[at] = (values[at] ?? 0) + 1
     sums[figure] = (sums[figure] ?? 0) + 1

@@ -1,6 +1,6 @@
 // A table from ids of 128 bits to deadlines: of fixed size, the entry that was unused for longest goes when it is full.
 //
-// All of it stands in typed arrays: 38 bytes an entry and 2 a place, 688 kB for 16,384 entries. They are made when the
+// All of it stands in typed arrays: 40 bytes an entry and 2 a place, 721 kB for 16,384 entries. They are made when the
 // first entry is, come from the system as zero pages and are taken into use from their beginning, so that what a
 // process has in memory follows what it has remembered at once. No entry is an object, for each would cost three times
 // as much, and the collector would have to look at all of them.
@@ -24,6 +24,8 @@ export class TraceTable {
   readonly #hash: HalfSipHash
   readonly #places: Uint16Array
   readonly #keys: Int32Array
+  /** Where it is found. */
+  readonly #homes: Uint16Array
   readonly #deadlines: Float64Array
   readonly #holders: Uint32Array
   /** How often the index was given out. */
@@ -48,6 +50,7 @@ export class TraceTable {
     this.#mask = places - 1
     this.#places = new Uint16Array(places)
     this.#keys = new Int32Array(length * WORDS)
+    this.#homes = new Uint16Array(length)
     this.#deadlines = new Float64Array(length)
     this.#holders = new Uint32Array(length)
     this.#turns = new Uint32Array(length)
@@ -127,12 +130,13 @@ export class TraceTable {
     this.#holders[index] = 0
     this.#chained[index] = this.#places[place] ?? 0
     this.#places[place] = index
+    this.#homes[index] = place
     this.size += 1
     return index
   }
 
   #remove(index: number): void {
-    const place = this.#placeOf(this.#keys, index * WORDS)
+    const place = this.#homes[index] ?? 0
     const next = this.#chained[index] ?? 0
     let before = this.#places[place] ?? 0
     if (before === index) this.#places[place] = next

@@ -37,7 +37,7 @@ export class DialledDestinations {
     entry.usedAt = now
     if (known !== undefined) this.#entries.delete(key)
     this.#entries.set(key, entry)
-    if (this.#entries.size > MOST) this.#forgetOldest()
+    if (this.#entries.size > MOST) this.#forgetOne(entry)
     return entry.destination
   }
 
@@ -54,12 +54,19 @@ export class DialledDestinations {
     }
   }
 
-  #forgetOldest(): void {
-    for (const [key, { destination }] of this.#entries) {
-      this.#entries.delete(key)
-      retire(destination)
-      return
+  /** Who dials many addresses must not have those forgotten that are in use, whose limits would begin anew. */
+  #forgetOne(latest: Entry): void {
+    let gone: string | undefined
+    for (const [key, entry] of this.#entries) {
+      gone ??= key
+      if (entry === latest || isBusy(entry.destination)) continue
+      gone = key
+      break
     }
+    const entry = gone === undefined ? undefined : this.#entries.get(gone)
+    if (gone === undefined || entry === undefined) return
+    this.#entries.delete(gone)
+    retire(entry.destination)
   }
 }
 

@@ -213,7 +213,7 @@ t.test('retrying: a denied one leaves the response as it is', async (t) => {
   t.equal(exchange.status, 500)
   t.equal(exchange.details, '')
   t.same(f.denied, { attempts: 1 })
-  f.last.end()
+  f.last.finish()
   t.same(f.outcomes, [0, 1])
   t.same(f.underWay, NOTHING)
 })

@@ -97,6 +97,7 @@ export class Try implements Upstream {
   readonly sentHead: string
   readonly heard: string[] = []
   readonly #pool: FakePool
+  isSent = false
   isOver = false
 
   constructor(exchange: Exchange, endpoint: Endpoint, pool: FakePool) {
@@ -112,9 +113,11 @@ export class Try implements Upstream {
     exchange.sent += 1
     exchange.upstream = this
     exchange.requestEnded = false
-    if (isWhole) exchange.kept = Buffer.from(this.sentHead, 'latin1')
+    this.isSent = true
     exchange.downstream.ready()
-    exchange.requestEnded = isWhole
+    if (!isWhole) return this
+    exchange.kept = Buffer.from(this.sentHead, 'latin1')
+    exchange.requestEnded = true
     return this
   }
 
@@ -136,7 +139,7 @@ export class Try implements Upstream {
   }
 
   /** The response is through. */
-  end(): void {
+  finish(): void {
     const { exchange } = this
     this.#leave()
     exchange.downstream.end()
@@ -146,7 +149,7 @@ export class Try implements Upstream {
 
   answer(status: number, ...fields: readonly string[]): void {
     this.head(status, ...fields)
-    if (!this.isOver) this.end()
+    if (!this.isOver) this.finish()
   }
 
   fail(error: ErrorCode, details = 'broken'): void {
@@ -158,7 +161,11 @@ export class Try implements Upstream {
   }
 
   body(bytes: Buffer, start: number, end: number): void {
-    this.heard.push(bytes.toString('latin1', start, end))
+    if (end > start) this.heard.push(bytes.toString('latin1', start, end))
+  }
+
+  end(): void {
+    this.exchange.requestEnded = true
   }
 
   flush(): boolean {
@@ -193,6 +200,7 @@ class FakePool implements Pool {
   readonly clock: FakeClock
   readonly #endpoint: Endpoint
   readonly #began: (made: Try) => void
+  readonly #live = new Map<Exchange, Try>()
 
   constructor(endpoint: Endpoint, clock: FakeClock, began: (made: Try) => void) {
     this.#endpoint = endpoint
@@ -202,14 +210,20 @@ class FakePool implements Pool {
 
   open(exchange: Exchange): void {
     exchange.lowest = this
-    this.#began(new Try(exchange, this.#endpoint, this))
+    const made = new Try(exchange, this.#endpoint, this)
+    this.#live.set(exchange, made)
+    this.#began(made)
   }
 
   headers(exchange: Exchange): void {
     exchange.chooser?.headers(exchange)
   }
 
+  /** One that was not sent yet has no other way to hear of it. */
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
+    const made = this.#live.get(exchange)
+    if (made !== undefined) made.isOver = true
+    this.#live.delete(exchange)
     exchange.chooser?.ended(exchange, error)
   }
 

@@ -41,12 +41,19 @@ t.test('proxy status: what happened beyond the next sidecar is understood', asyn
     'endpoint-unreachable',
     'connect-failed',
     'upstream-reset',
+    'overloaded',
   ]
   for (const error of understood) {
     const value = proxyStatus(error, 'details; next-hop="198.18.0.9:1"', NEXT_HOP)
     t.equal(reported(ERRORS[error].status, value), error, error)
   }
-  for (const error of ['request-refused', 'response-refused', 'connection-limit'] as const) {
+  const others = [
+    'request-refused',
+    'response-refused',
+    'connection-limit',
+    'no-endpoints',
+  ] as const
+  for (const error of [...others, 'deadline-unmeetable', 'endpoint-reset'] as const) {
     t.equal(reported(ERRORS[error].status, proxyStatus(error, '', NEXT_HOP)), undefined, error)
   }
 })
@@ -62,4 +69,32 @@ t.test('proxy status: what an application passes on or makes up is not', async (
   t.equal(reported(502, `other; error=connection_refused, ${value}`), undefined)
   t.equal(reported(502, `${value}, other`), undefined)
   t.equal(reported(502, proxyStatus('endpoint-refused', NEXT_HOP, '')), undefined)
+})
+
+t.test('proxy status: several codes have one type, and the details tell them apart', async (t) => {
+  const end = `; next-hop="${NEXT_HOP}"`
+  const said = (type: string, details: string): string =>
+    `underpass; error=${type}; details="${details}"${end}`
+  t.equal(reported(502, said('connection_terminated', 'upstream-reset')), 'upstream-reset')
+  t.equal(reported(502, said('connection_terminated', 'upstream-reset: closed')), 'upstream-reset')
+  t.equal(reported(503, said('connection_limit_reached', 'overloaded: 1')), 'overloaded')
+  t.equal(reported(503, said('connection_limit_reached', 'pending-limit: overloaded')), undefined)
+  const wrong = [
+    said('connection_limit_reached', 'overloaded:1'),
+    said('connection_limit_reached', 'overloaded '),
+    said('connection_limit_reached', ' overloaded'),
+    said('connection_limit_reached', 'Overloaded'),
+    said('connection_limit_reached', 'overload'),
+    said('connection_limit_reached', ''),
+    said('connection_limit_reached', 'toString'),
+    said('connection_refused', 'overloaded'),
+    said('', 'overloaded'),
+    `underpass; error=connection_limit_reached${end}`,
+    `underpass;error=connection_limit_reached; details="overloaded"${end}`,
+    `underpass; details="overloaded"; error=connection_limit_reached${end}`,
+    `underpass; error=connection_limit_reached; details=overloaded${end}`,
+    ` ${said('connection_limit_reached', 'overloaded')}, other`,
+  ]
+  for (const value of wrong) t.equal(reported(503, value), undefined, value)
+  t.equal(reported(502, said('connection_limit_reached', 'overloaded')), undefined, 'its status')
 })

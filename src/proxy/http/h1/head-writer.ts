@@ -79,7 +79,7 @@ export class HeadWriter {
     let rest = value
     for (let at = this.#end - 1; size > 0; at--, size--) {
       const next = Math.floor(rest / 10)
-      this.#buffer[at] = ZERO + rest - next * 10
+      this.#buffer[at] = ZERO + (rest - next * 10)
       rest = next
     }
     this.#copyRange(after, 0, after.length)

@@ -212,6 +212,23 @@ t.test('head writer: one large head does not make those that wait as large', asy
   t.ok((bytes?.buffer.byteLength ?? 0) <= 8192 * 2, `${bytes?.buffer.byteLength ?? 0} bytes`)
 })
 
+t.test('head writer: a number, digit by digit', async (t) => {
+  const head = requestHead('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const [before, after] = [Buffer.from('x: '), Buffer.from('m\r\n')]
+  const writer = new HeadWriter()
+  const numbers = [0, 1, 9, 10, 99, 100, 101, 12_345, 999_999, 1e6, 2 ** 31, 9_999_999_999]
+  for (const number of [...numbers, 1e15, Number.MAX_SAFE_INTEGER]) {
+    writer.request(head)
+    writer.addNumber(before, number, after)
+    writer.addNumber(before, 7, after)
+    t.equal(written(writer), `GET / HTTP/1.1\r\nHost: a\r\nx: ${number}m\r\nx: 7m\r\n\r\n`)
+  }
+  // It makes room for itself.
+  writer.request(requestHead(`GET / HTTP/1.1\r\nHost: ${'a'.repeat(980)}\r\n\r\n`))
+  for (let count = 0; count < 50; count++) writer.addNumber(before, 123_456_789, after)
+  t.ok(written(writer)?.endsWith('\r\nx: 123456789m\r\n\r\n'))
+})
+
 t.test('fields and methods: every name is found, in any case, and nothing else', async (t) => {
   for (let code = 1; code < FIELD_NAMES.length; code++) {
     const name = FIELD_NAMES[code] ?? ''

@@ -25,7 +25,7 @@ import { Outbound, type Parts } from './outbound.ts'
 import { Reception } from './reception.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
-import type { Mode } from './stack/destination.ts'
+import type { Destination, Mode } from './stack/destination.ts'
 import type { Figures, Metrics } from './telemetry/metrics.ts'
 import type { Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
@@ -70,9 +70,12 @@ export class Sidecar implements AdminSubject {
     this.#onQuit = onQuit
     this.#isWorker = bind !== undefined
     this.#choice = chooseSockets(settings.sockets, undefined, bind)
-    this.routes = new Catalog(this.#counters, random)
+    this.routes = new Catalog(this.#counters, { clock, random, log })
     const limits = { ...settings, maxConnections: this.#affordableConnections() }
     this.#sessions = new Sessions(this.#choice.sockets, clock, limits, this.#counters, log)
+    this.#sessions.eachTick((now) => {
+      this.routes.sweep(now)
+    })
     this.#reception = new Reception(this.#sessions, settings.mode, this.#counters, log)
   }
 
@@ -183,7 +186,8 @@ export class Sidecar implements AdminSubject {
   async #loadMetrics(): Promise<Metrics> {
     const { Metrics } = await import('./telemetry/metrics.ts')
     const { workload } = this.configuration
-    const context = { workload, spans: this.#observer?.spans }
+    const services = (): Iterable<Destination> => this.routes.table.services()
+    const context = { workload, spans: this.#observer?.spans, services }
     return new Metrics(this.#counters, () => this.#sessions.size, context)
   }
 

@@ -21,6 +21,7 @@ import { Session } from '../../src/proxy/upstream/session.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { FakeConnection } from '../support/fake-sockets.ts'
 import { logLines } from '../support/log-lines.ts'
+import { Watched } from './resilience/watched.ts'
 import { Fixture } from './upstream/fixture.ts'
 
 setFlagsFromString('--allow-natives-syntax')
@@ -52,6 +53,37 @@ t.test('hidden classes: an endpoint that fails and answers keeps its shape', asy
   used.proved()
   t.ok(sameShape(fresh, used), 'answered')
 })
+
+t.test(
+  'hidden classes: a breaker and its endpoint keep their shapes through all states',
+  async (t) => {
+    const make = (): Watched => {
+      const watched = new Watched(3, { slowerThanPeers: 5 }, () => 0.5)
+      watched.clock.advance(0.25)
+      watched.attempt(0, 200, 1.5)
+      return watched
+    }
+    const [fresh, used] = [settled(make), settled(make)]
+    const same = (when: string): void => {
+      t.ok(sameShape(fresh.at(0), used.at(0)), `endpoint: ${when}`)
+      t.ok(sameShape(fresh.breaker(0), used.breaker(0)), `breaker: ${when}`)
+      t.ok(sameShape(fresh.breaker(0).requests, used.breaker(0).requests), `window: ${when}`)
+      t.ok(sameShape(fresh.health, used.health), `detection: ${when}`)
+    }
+    t.ok(sameShape(fresh.at(1), used.at(0)), 'without and with a breaker')
+    used.trip(0)
+    same('open')
+    used.clock.advance(1050.5)
+    const probe = used.send(0)
+    same('half-open')
+    t.ok(sameShape(probe, fresh.send(1)), 'the probe')
+    used.answer(probe, 200)
+    same('closed')
+    used.pass(3000)
+    used.sweep()
+    same('swept')
+  },
+)
 
 t.test('hidden classes: a relay keeps its shape from its start to its end', async (t) => {
   const clock = new FakeClock()

@@ -4,7 +4,8 @@
 // and no secret is ever part of an answer.
 
 import type { RouteTable } from '../route/route-table.ts'
-import type { Mode } from '../stack/destination.ts'
+import type { Destination, Mode } from '../stack/destination.ts'
+import type { Endpoint } from '../stack/endpoint.ts'
 import { type Answer, json, type Routes, text } from './admin-server.ts'
 
 /** What the routes ask and command whoever carries the traffic, be it one process or several. */
@@ -81,12 +82,34 @@ export function endpoints(subject: EndpointSubject): unknown {
   return [...subject.routes.table.services()].map((destination) => ({
     service: destination.service,
     open: destination.open,
+    ...healthOf(destination),
     endpoints: destination.picker.endpoints.map((endpoint) => ({
       address: endpoint.key,
       weight: endpoint.weight,
       open: endpoint.open,
       connectFailuresInARow: endpoint.failures,
       avoidedForMilliseconds: Math.max(0, Math.round(endpoint.avoidUntil - now)),
+      ...breakerOf(destination, endpoint, now),
     })),
   }))
+}
+
+/** Nothing where no policy ejects endpoints. */
+function healthOf({ health }: Destination): object {
+  if (health === undefined) return {}
+  return { panicking: health.isPanicking, ejected: health.ejected }
+}
+
+function breakerOf({ health }: Destination, endpoint: Endpoint, now: number): object {
+  if (health === undefined) return {}
+  const { state, consecutiveFailures, successRate, ejections, ejectedFor } = health.view(
+    endpoint,
+    now,
+  )
+  const breaker = {
+    ...{ state, consecutiveFailures, ejections },
+    successRate: Number.isNaN(successRate) ? null : Math.round(successRate * 1000) / 1000,
+    ejectedForMilliseconds: Math.round(ejectedFor),
+  }
+  return { breaker }
 }

@@ -7,18 +7,34 @@ import {
   DEFAULT_MAX_PENDING_REQUESTS,
   DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
+  type Outlier,
   type RouteRules,
   type TrafficPolicy,
 } from '../../api/resources.ts'
+import { OutlierDetection } from '../resilience/outlier-detection.ts'
 import { DEFAULT_ROUTE, makeRoute } from '../route/make-route.ts'
 import type { Destination } from '../stack/destination.ts'
+import type { Endpoint } from '../stack/endpoint.ts'
 import { DEFAULT_NAME } from '../stack/route.ts'
+import type { World } from '../stack/world.ts'
 
 const NONE = Number.POSITIVE_INFINITY
+
+/** What health is judged with. */
+export type HealthWorld = Pick<World, 'clock' | 'random' | 'log'>
 
 /** What is in force for one destination. */
 export class Enforced {
   #rules: RouteRules = DEFAULT_RULES
+  readonly #world: HealthWorld
+  #outlier: Outlier | undefined
+  #detection: OutlierDetection | undefined
+
+  constructor(world: HealthWorld) {
+    this.#world = world
+    this.#outlier = undefined
+    this.#detection = undefined
+  }
 
   /** `policy` is what speaks of this destination; undefined for none. */
   apply(destination: Destination, policy: TrafficPolicy | undefined): void {
@@ -30,6 +46,25 @@ export class Enforced {
     destination.maxRetries = policy?.maxRetries ?? NONE
     destination.mode = policy?.mode
     this.#applyRoutes(destination, policy)
+    this.#applyOutlier(destination, policy?.outlier)
+  }
+
+  /** The endpoints that the destination has from now on. */
+  watch(endpoints: readonly Endpoint[]): void {
+    this.#detection?.watch(endpoints)
+  }
+
+  #applyOutlier(destination: Destination, outlier: Outlier | undefined): void {
+    if (isDeepStrictEqual(outlier, this.#outlier)) return
+    this.#outlier = outlier
+    if (outlier !== undefined && this.#detection !== undefined) {
+      this.#detection.obey(outlier)
+      return
+    }
+    this.#detection?.end()
+    this.#detection =
+      outlier === undefined ? undefined : new OutlierDetection(destination, outlier, this.#world)
+    destination.health = this.#detection
   }
 
   #applyRoutes(destination: Destination, policy: TrafficPolicy | undefined): void {

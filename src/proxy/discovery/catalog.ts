@@ -16,7 +16,6 @@ import {
   type TrafficPolicy,
 } from '../../api/resources.ts'
 import { formatAddress } from '../../lib/address.ts'
-import type { Random } from '../../lib/random.ts'
 import { makeAffinity } from '../balance/affinity.ts'
 import { makePicker } from '../balance/picker.ts'
 import { DEFAULT_ROUTE } from '../route/make-route.ts'
@@ -25,7 +24,7 @@ import type { CounterRegistry } from '../stack/counters.ts'
 import { Destination, SinglePicker } from '../stack/destination.ts'
 import { Endpoint } from '../stack/endpoint.ts'
 import { protocolOf } from './app-protocol.ts'
-import { Enforced, obeyAs } from './apply-policy.ts'
+import { Enforced, type HealthWorld, obeyAs } from './apply-policy.ts'
 
 interface ServiceEntry {
   readonly destination: Destination
@@ -47,12 +46,17 @@ interface Found {
 export class Catalog {
   table: RouteTable = new RouteTable()
   readonly #counters: CounterRegistry
-  readonly #random: Random
+  readonly #world: HealthWorld
   readonly #entries = new Map<string, ServiceEntry>()
 
-  constructor(counters: CounterRegistry, random: Random) {
+  constructor(counters: CounterRegistry, world: HealthWorld) {
     this.#counters = counters
-    this.#random = random
+    this.#world = world
+  }
+
+  /** Once a second. */
+  sweep(now: number): void {
+    for (const { destination } of this.#entries.values()) destination.health?.sweep(now)
   }
 
   /** Takes a new state into force for connections that begin after it. `now` is the clock's. */
@@ -87,12 +91,12 @@ export class Catalog {
   #entry(label: string): ServiceEntry {
     const known = this.#entries.get(label)
     if (known !== undefined) return known
-    const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#random)
+    const none = makePicker(DEFAULT_LOAD_BALANCER, [], this.#world.random)
     const rules = { connectTimeout: DEFAULT_TIMEOUTS.connect, idleTimeout: DEFAULT_TIMEOUTS.idle }
     const destination = new Destination('outbound', label, none, rules, DEFAULT_ROUTE)
     const made = {
       ...{ destination, endpoints: new Map(), direct: new Map() },
-      ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [], enforced: new Enforced() },
+      ...{ balancer: DEFAULT_LOAD_BALANCER, weights: [], enforced: new Enforced(this.#world) },
     }
     this.#entries.set(label, made)
     return made
@@ -122,6 +126,7 @@ export class Catalog {
       balancerOf(service, policy),
       ready.map(({ endpoint }) => endpoint),
     )
+    entry.enforced.watch(destination.picker.endpoints)
     // One that is not ready takes no share, but who dials it by its own address means it (a peer of a StatefulSet).
     for (const [key, { endpoint }] of found) {
       const alone = direct.get(key) ?? directTo(destination, endpoint)
@@ -139,7 +144,7 @@ export class Catalog {
       endpoints.length === had.length && endpoints.every((endpoint, at) => endpoint === had[at])
     const isSameBalancer = isDeepStrictEqual(balancer, entry.balancer)
     if (isSame && isSameBalancer && isDeepStrictEqual(weights, entry.weights)) return
-    destination.picker = makePicker(balancer, endpoints, this.#random)
+    destination.picker = makePicker(balancer, endpoints, this.#world.random)
     if (!isSameBalancer) destination.affinity = makeAffinity(balancer.affinity)
     entry.balancer = balancer
     entry.weights = weights

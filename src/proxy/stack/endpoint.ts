@@ -45,6 +45,8 @@ export class Endpoint {
   /** It came back then, and its share grows until `rampsUntil`. */
   rampsFrom: Millis = NEVER
   rampsUntil: Millis = NEVER
+  /** What its Service's health keeps of it, for as long as it lives; nobody else looks into it. */
+  breaker: object | undefined = undefined
   #failedAt: Millis = NEVER
   /** A moving average of its latency and when it was last moved, for balancing; NaN before the first answer. */
   latency: Millis = NaN

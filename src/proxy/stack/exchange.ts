@@ -16,6 +16,7 @@ import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { Choice, Destination } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Verdict } from './health.ts'
 import type { Observation } from './observation.ts'
 import type { Replay } from './replay.ts'
 import { NO_LIMIT, type Route } from './route.ts'
@@ -104,6 +105,8 @@ export class Exchange implements Choice {
   lot: number = NaN
   /** It decides whether a half-open breaker closes. */
   isProbe = false
+  /** What this attempt was counted as for its endpoint's health. */
+  verdict: Verdict = 0
   endpoint: Endpoint | undefined = undefined
   /** Times that an endpoint was asked, from 1. */
   attempt = 0
@@ -189,6 +192,7 @@ export class Exchange implements Choice {
     if (this.tried.length > 0) this.tried.length = 0
     this.isPanicking = false
     this.isProbe = false
+    this.verdict = 0
     this.endpoint = undefined
     this.attempt = 0
     this.sent = 0

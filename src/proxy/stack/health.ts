@@ -11,6 +11,10 @@ import type { Exchange } from './exchange.ts'
 /** A breaker as people know it. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
+/** What an attempt counts as for its endpoint; `none` as long as it has not been counted. */
+export const Verdict = { none: 0, good: 1, bad: 2 } as const
+export type Verdict = (typeof Verdict)[keyof typeof Verdict]
+
 /** What is shown of an endpoint. */
 export interface BreakerView {
   readonly state: BreakerState
@@ -18,6 +22,7 @@ export interface BreakerView {
   readonly consecutiveFailures: number
   /** In the window, 0 to 1; NaN without requests. */
   readonly successRate: number
+  /** Since it is known. */
   readonly ejections: number
   /** Until it may be probed; 0 unless it is open. */
   readonly ejectedFor: Millis
@@ -26,6 +31,8 @@ export interface BreakerView {
 export interface Health {
   /** So few endpoints are well that all that can be connected to are asked. Read before every choice. */
   readonly isPanicking: boolean
+  /** Endpoints that are kept out now: their breakers are not closed. */
+  readonly ejected: number
   /** An endpoint is coming back slowly: a choice needs a lot (`Exchange.lot`). */
   readonly isRamping: boolean
   /** Nobody is to be asked if none is well and panic is off: the error is `circuit-open`. */

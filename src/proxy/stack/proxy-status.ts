@@ -12,6 +12,8 @@ import type { Head } from '../http/h1/head.ts'
 const MOST_DETAILS = 200
 const PROXY_STATUS = fieldBits(Field.proxyStatus)
 const BEGINNING = 'underpass; error='
+/** The details begin with the code, see `proxyStatus`. */
+const DETAILS = /^[^"]*; details="([a-z-]+)[:"]/
 
 /** The errors that say what happened on the way to the application. The names are those of RFC 9209 section 2.3. */
 const REPORTED: ReadonlyMap<string, ErrorCode> = new Map([
@@ -36,6 +38,19 @@ export function reportedError(response: Head, endpointKey: string): ErrorCode | 
   const value = response.value(Field.proxyStatus) ?? ''
   if (!value.startsWith(BEGINNING) || !value.endsWith(endOf(endpointKey))) return undefined
   return REPORTED.get(value.slice(BEGINNING.length, value.indexOf(';', BEGINNING.length)))
+}
+
+/** The error that a proxy of ours answered with in an endpoint's stead; undefined if it was no such answer. */
+export function toldError(response: Head): ErrorCode | undefined {
+  if (!response.has(PROXY_STATUS)) return undefined
+  const value = response.value(Field.proxyStatus) ?? ''
+  if (!value.startsWith(BEGINNING)) return undefined
+  const code = DETAILS.exec(value)?.[1] ?? ''
+  return isErrorCode(code) ? code : undefined
+}
+
+function isErrorCode(word: string): word is ErrorCode {
+  return Object.hasOwn(ERRORS, word)
 }
 
 function endOf(nextHop: string): string {

@@ -39,6 +39,8 @@ export class ResilienceCounters {
   ejectionsSpared = 0
   /** Endpoints that were let back. */
   readmissions = 0
+  /** Times that so few endpoints were well that ejected ones were asked too. */
+  panics = 0
   faultDelays = 0
   faultAborts = 0
   mirrored = 0

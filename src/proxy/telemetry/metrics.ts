@@ -13,6 +13,8 @@ import {
 } from 'prom-client'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
+import type { Destination } from '../stack/destination.ts'
+import { addHealthMetrics } from './health-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
 import { addTraceMetrics } from './trace-metrics.ts'
@@ -72,6 +74,8 @@ export interface MetricsContext {
   readonly workload?: string
   /** Undefined if nothing is traced. */
   readonly spans?: SpanCounts | undefined
+  /** Every Service port that discovery has. */
+  readonly services?: () => Iterable<Destination>
 }
 
 export class Metrics {
@@ -82,7 +86,7 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans }: MetricsContext = {},
+    { workload = '', spans, services = () => [] }: MetricsContext = {},
   ) {
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
@@ -90,6 +94,7 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
+    addHealthMetrics(this.#registry, services)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

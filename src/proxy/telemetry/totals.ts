@@ -17,13 +17,18 @@ export interface Totals {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+  /** What several processes' values make together; the sum if nothing is said. */
+  readonly aggregator?: 'sum' | 'max'
   /** Called whenever somebody reads the registry. */
   readonly samples: () => Iterable<Sample>
 }
 
-/** Adds it to the registry. Those of several processes are summed when they are aggregated. */
-export function registerTotals(registry: Registry, { name, help, type, samples }: Totals): void {
-  const head = { name, help, type, aggregator: 'sum' }
+/** Adds it to the registry. */
+export function registerTotals(
+  registry: Registry,
+  { name, help, type, aggregator = 'sum', samples }: Totals,
+): void {
+  const head = { name, help, type, aggregator }
   const metric = {
     ...head,
     get: () => Promise.resolve({ ...head, values: [...samples()] }),

@@ -11,13 +11,15 @@ import type { Random } from '../../lib/random.ts'
 import { isSafe } from '../http/h1/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
-import type { Exchange, Stage } from '../stack/exchange.ts'
+import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 
 /** What a request is taken back for because its endpoint's own sidecar could not connect: so often at most. */
 const MOST_TAKEN_BACK = 3
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MOST_CONNECT_TIMEOUTS = 5
+/** Makes of a hash another one: the same would follow the order in which hashes choose endpoints. */
+const SPREAD = 0x9e3779b1
 
 export interface BalancingHost {
   readonly clock: Clock
@@ -50,8 +52,9 @@ export class Balancing implements Stage {
     }
     const { health, connectTimeout } = this.#destination
     if (health?.failsFast === true && endpoint.ejectedUntil > exchange.now) {
-      exchange.details = this.#destination.service
-      this.#above.ended(exchange, 'circuit-open')
+      // After a failed attempt that is what the client hears of: the other endpoints were asked.
+      if (exchange.failure === undefined) exchange.details = this.#destination.service
+      this.#above.ended(exchange, exchange.failure ?? 'circuit-open')
       return
     }
     if (this.#host.isOwnPort(endpoint.address)) {
@@ -77,8 +80,10 @@ export class Balancing implements Stage {
   headers(exchange: Exchange): void {
     const { endpoint, now } = exchange
     if (endpoint !== undefined) {
-      if (this.#takesBack(exchange, endpoint)) return
-      endpoint.proved()
+      const told = this.#told(exchange, endpoint)
+      if (told !== undefined && this.#takesBack(exchange, endpoint, told)) return
+      if (told === undefined) endpoint.proved()
+      else endpoint.connectFailed(this.#host.clock.now(), exchange.sentAt)
       this.#destination.health?.answered(exchange, endpoint)
       this.#destination.picker.answered(endpoint, now - exchange.sentAt, now)
     }
@@ -103,15 +108,16 @@ export class Balancing implements Stage {
     this.#above.ended(exchange, error)
   }
 
-  /** True if the response only says that the attempt failed beyond the endpoint's own sidecar, and there is another. */
-  #takesBack(exchange: Exchange, endpoint: Endpoint): boolean {
-    const { response, upstream } = exchange
-    const error = response === undefined ? undefined : reportedError(response, endpoint.key)
-    if (error === undefined || !ERRORS[error].retriable) return false
-    if (exchange.attempt >= MOST_TAKEN_BACK || !exchange.rewind()) {
-      endpoint.connectFailed(this.#host.clock.now())
-      return false
-    }
+  /** Why the endpoint's own sidecar could not connect to it, if that is all that the response says. */
+  #told({ response }: Exchange, { key }: Endpoint): ErrorCode | undefined {
+    const error = response === undefined ? undefined : reportedError(response, key)
+    return error !== undefined && ERRORS[error].retriable ? error : undefined
+  }
+
+  /** True if such a response goes no further, because another endpoint can be asked. */
+  #takesBack(exchange: Exchange, endpoint: Endpoint, error: ErrorCode): boolean {
+    if (exchange.attempt >= MOST_TAKEN_BACK || !exchange.rewind()) return false
+    const { upstream } = exchange
     exchange.status = 0
     exchange.response = undefined
     exchange.details = endpoint.key
@@ -131,9 +137,15 @@ export class Balancing implements Stage {
     const { health, picker } = this.#destination
     if (health !== undefined) {
       exchange.isPanicking = health.isPanicking
-      exchange.lot = health.isRamping ? this.#host.random() : NaN
+      exchange.lot = health.isRamping ? this.#lotOf(exchange) : NaN
     }
     return picker.pick(exchange)
+  }
+
+  /** A client that is to stay somewhere always draws the same, so that it goes back to its endpoint once and for all. */
+  #lotOf({ affinity }: Exchange): number {
+    if (affinity === NO_AFFINITY) return this.#host.random()
+    return (Math.imul(affinity, SPREAD) >>> 0) / 0x1_0000_0000
   }
 
   #poolOf(endpoint: Endpoint): Pool {

@@ -60,7 +60,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
   readonly depth: number
   readonly startedAt: number
   /** Connections are not balanced by what requests do: ejections are not for them. */
-  readonly isPanicking = false
+  readonly isPanicking = true
   readonly lot: number = NaN
   readonly tried: Endpoint[] = []
   relay: Relay | undefined

@@ -1,11 +1,22 @@
 // What /endpoints shows for several workers: the same Services and endpoints, their numbers added up.
 //
 // Numbers that say how much there is are added; those that say how bad it is, or that all workers share, are the
-// largest. A field that is new in the list needs no word here if it is a number to be added.
+// largest, and rates the smallest. What is true for one worker is shown as true, and the worst state as the state. A
+// field that is new in the list needs no word here if it is a number to be added.
 
 type Row = Readonly<Record<string, unknown>>
 
-const LARGEST = new Set(['weight', 'connectFailuresInARow', 'avoidedForMilliseconds'])
+const LARGEST = new Set([
+  'weight',
+  'connectFailuresInARow',
+  'avoidedForMilliseconds',
+  'ejected',
+  'consecutiveFailures',
+  'ejectedForMilliseconds',
+])
+const SMALLEST = new Set(['successRate'])
+/** Of a breaker, the better first. */
+const STATES: readonly unknown[] = ['closed', 'half-open', 'open']
 /** A row is the same as another's by the first of these that it has. */
 const NAMES = ['service', 'address']
 
@@ -31,12 +42,20 @@ function both(one: Row, other: Row): Row {
 
 function value(field: string, one: unknown, other: unknown): unknown {
   if (typeof one === 'number' && typeof other === 'number') {
+    if (SMALLEST.has(field)) return Math.min(one, other)
     return LARGEST.has(field) ? Math.max(one, other) : one + other
   }
+  if (typeof one === 'boolean' && typeof other === 'boolean') return one || other
   if (isRows(one) && isRows(other)) return merged([...one, ...other])
+  if (isRow(one) && isRow(other)) return both(one, other)
+  if (field === 'state') return STATES.indexOf(other) > STATES.indexOf(one) ? other : one
   return one ?? other
 }
 
 function isRows(list: unknown): list is Row[] {
-  return Array.isArray(list) && list.every((row) => typeof row === 'object' && row !== null)
+  return Array.isArray(list) && list.every(isRow)
+}
+
+function isRow(row: unknown): row is Row {
+  return typeof row === 'object' && row !== null && !Array.isArray(row)
 }

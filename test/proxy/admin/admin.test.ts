@@ -12,6 +12,7 @@ import { AdminServer, type Routes, text } from '../../../src/proxy/admin/admin-s
 import { RoundRobin } from '../../../src/proxy/balance/round-robin.ts'
 import { RouteTable } from '../../../src/proxy/route/route-table.ts'
 import { Destination } from '../../../src/proxy/stack/destination.ts'
+import type { BreakerView } from '../../../src/proxy/stack/health.ts'
 import { dial, until } from '../../support/tcp.ts'
 import { endpointsOf } from '../balance/fixture.ts'
 
@@ -204,6 +205,53 @@ t.test('admin: configuration and endpoints are shown as they are', async (t) => 
           ? { ...endpoint, connectFailuresInARow: 1, avoidedForMilliseconds: 500 }
           : endpoint,
       ),
+    },
+  ])
+})
+
+t.test('admin: breakers are shown where a policy ejects endpoints', async (t) => {
+  const subject = new Subject()
+  const endpoints = endpointsOf(1, 1)
+  const rules = { connectTimeout: 1, idleTimeout: 1 }
+  const picker = new RoundRobin(endpoints, () => 0)
+  const destination = new Destination('outbound', 'shop.default:80', picker, rules)
+  const views: readonly BreakerView[] = [
+    {
+      ...{ state: 'open', consecutiveFailures: 5, successRate: 0.123456, ejections: 2 },
+      ejectedFor: 1234.5,
+    },
+    {
+      ...{ state: 'closed', consecutiveFailures: 0, successRate: NaN, ejections: 0 },
+      ejectedFor: 0,
+    },
+  ]
+  const nothing = (): undefined => undefined
+  destination.health = {
+    ...{ isPanicking: true, isRamping: false, failsFast: false, ejected: 1 },
+    ...{ chosen: nothing, answered: nothing, failed: nothing, left: nothing, sweep: nothing },
+    view: (endpoint, now) => {
+      t.equal(now, 5000)
+      const view = views[endpoints.indexOf(endpoint)]
+      if (view === undefined) throw new Error()
+      return view
+    },
+  }
+  subject.routes.table = new RouteTable(new Map(), new Map([['shop.default:80', destination]]))
+  const port = await serve(t, adminRoutes(subject))
+  const shown = { ejectedForMilliseconds: 0, consecutiveFailures: 0, ejections: 0 }
+  t.match(JSON.parse((await ask(port, 'GET', '/endpoints')).body), [
+    {
+      ...{ service: 'shop.default:80', panicking: true, ejected: 1 },
+      endpoints: [
+        {
+          address: '10.1.0.1:80',
+          breaker: {
+            ...{ state: 'open', consecutiveFailures: 5, successRate: 0.123, ejections: 2 },
+            ejectedForMilliseconds: 1235,
+          },
+        },
+        { address: '10.1.0.2:80', breaker: { ...shown, state: 'closed', successRate: null } },
+      ],
     },
   ])
 })

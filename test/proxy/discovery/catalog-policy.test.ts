@@ -1,12 +1,17 @@
 // What policies make of destinations, and what an update leaves alone: pickers without news, pools of endpoints.
 
 import t from 'tap'
-import type { Resources, SessionAffinity } from '../../../src/api/resources.ts'
+import {
+  DEFAULT_OUTLIER,
+  type Resources,
+  type SessionAffinity,
+} from '../../../src/api/resources.ts'
 import { HeaderAffinity, SourceAffinity } from '../../../src/proxy/balance/affinity.ts'
 import { CookieAffinity } from '../../../src/proxy/balance/cookie-affinity.ts'
 import { Maglev } from '../../../src/proxy/balance/maglev.ts'
 import type { Affinity, Picker } from '../../../src/proxy/stack/destination.ts'
 import type { Pool } from '../../../src/proxy/stack/endpoint.ts'
+import { exchangeOf } from '../balance/fixture.ts'
 import { policy, service, slice, World } from './fixture.ts'
 
 t.test(
@@ -137,3 +142,88 @@ class FakePool implements Pool {
     this.retired += 1
   }
 }
+
+/** Requests to that endpoint which all fail. */
+function failing(world: World, at: number, times = 5): void {
+  const { health } = world.named('shop.default')
+  const endpoint = world.endpoint(at)
+  for (let turn = 0; turn < times; turn += 1) {
+    const exchange = exchangeOf([])
+    health?.chosen(exchange, endpoint)
+    exchange.status = 500
+    health?.answered(exchange, endpoint)
+    health?.left(exchange, endpoint)
+  }
+}
+
+t.test('catalog: health is watched where a policy asks for it, and survives updates', async (t) => {
+  const world = new World()
+  const state = { services: [service()], endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])] }
+  world.update(state)
+  const destination = world.named('shop.default')
+  t.equal(destination.health, undefined)
+  const trafficPolicies = [policy({ outlier: DEFAULT_OUTLIER })]
+  world.update({ ...state, trafficPolicies })
+  const { health } = destination
+  t.ok(health)
+  t.equal(
+    world.catalog.table.find('10.1.0.1', 8080)?.health,
+    undefined,
+    'one endpoint is no choice',
+  )
+  failing(world, 0)
+  t.equal(health?.ejected, 1)
+  const endpointSlices = [slice(['10.1.0.1', '10.1.0.2', '10.1.0.3'], { weight: 2 })]
+  world.update({
+    ...state,
+    endpointSlices,
+    trafficPolicies: [policy({ outlier: { ...DEFAULT_OUTLIER } })],
+  })
+  t.equal(destination.health, health, 'no news, so it stays')
+  t.equal(health?.ejected, 1, 'so do breakers, with another picker')
+  const other = [
+    policy({ outlier: { ...DEFAULT_OUTLIER, consecutiveFailures: 2, panicPercent: 0 } }),
+  ]
+  world.update({ ...state, endpointSlices, trafficPolicies: other })
+  t.equal(destination.health, health)
+  t.ok(health?.failsFast, 'the new rule is in force')
+  t.equal(health?.ejected, 1)
+})
+
+t.test('catalog: shares follow the endpoints, and the end of a policy frees all', async (t) => {
+  const world = new World()
+  const services = [service()]
+  const trafficPolicies = [policy({ outlier: DEFAULT_OUTLIER })]
+  const of = (...ips: string[]): Partial<Resources> => ({
+    ...{ services, trafficPolicies, endpointSlices: [slice(ips)] },
+  })
+  world.update(of('10.1.0.1'))
+  failing(world, 0, 9)
+  const { health } = world.named('shop.default')
+  t.equal(health?.ejected, 0, 'the only one')
+  world.update(of('10.1.0.1', '10.1.0.2'))
+  failing(world, 0, 1)
+  t.equal(health?.ejected, 1)
+  const ejected = world.endpoint(0)
+  world.update(of('10.1.0.2', '10.1.0.3'))
+  t.equal(health?.ejected, 0, 'it is gone')
+  world.update(of('10.1.0.1', '10.1.0.2'))
+  t.not(world.endpoint(0), ejected, 'and forgotten')
+  failing(world, 0, 5)
+  t.equal(health?.ejected, 1)
+  world.update({ ...of('10.1.0.1', '10.1.0.2'), trafficPolicies: [policy()] })
+  t.equal(world.named('shop.default').health, undefined)
+  t.ok(world.endpoint(0).ejectedUntil < world.clock.now())
+})
+
+t.test('catalog: health is looked at once a second', async (t) => {
+  const world = new World()
+  const state = { services: [service()], endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])] }
+  world.update({ ...state, trafficPolicies: [policy({ outlier: DEFAULT_OUTLIER })] })
+  failing(world, 0)
+  world.endpoint(1).connectFailed(0)
+  const { health } = world.named('shop.default')
+  t.notOk(health?.isPanicking)
+  world.catalog.sweep(500)
+  t.ok(health?.isPanicking, 'the other one cannot be connected to')
+})

@@ -14,6 +14,8 @@ import { Catalog } from '../../../src/proxy/discovery/catalog.ts'
 import { CounterRegistry } from '../../../src/proxy/stack/counters.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import type { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+import { logLines } from '../../support/log-lines.ts'
 
 const META = { namespace: 'default', origin: { file: 'mesh.yaml', document: 1 } }
 
@@ -51,7 +53,12 @@ export function policy(change: Partial<TrafficPolicy> = {}): TrafficPolicy {
 
 export class World {
   readonly counters: CounterRegistry = new CounterRegistry()
-  readonly catalog: Catalog = new Catalog(this.counters, seededRandom(1))
+  readonly clock: FakeClock = new FakeClock()
+  readonly catalog: Catalog = new Catalog(this.counters, {
+    clock: this.clock,
+    random: seededRandom(1),
+    log: logLines().log,
+  })
 
   update(change: Partial<Resources>, now = 0): void {
     this.catalog.update({ ...NO_RESOURCES, ...change }, now)

@@ -291,3 +291,30 @@ t.test('session: a client that is gone is not dialled for again', async (t) => {
   t.equal(f.sockets.dials.length, 1)
   t.same(f.errors, { 'downstream-reset': 1 })
 })
+
+t.test('session: what requests ejected, connections are balanced over all the same', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(2)
+  for (const endpoint of destination.picker.endpoints) {
+    endpoint.rampsUntil = Number.POSITIVE_INFINITY
+    endpoint.rampsFrom = 0
+  }
+  const [first] = destination.picker.endpoints
+  if (first === undefined) throw new Error()
+  first.ejectedUntil = Number.POSITIVE_INFINITY
+  for (let turn = 0; turn < 4; turn += 1) f.arrive(destination)
+  t.equal(first.open, 2)
+})
+
+t.test('session: after failed connects one connection at a time finds out', async (t) => {
+  const f = new Fixture(t)
+  const destination = f.destination(2)
+  const [first, second] = destination.picker.endpoints
+  if (first === undefined || second === undefined) throw new Error()
+  first.connectFailed(f.clock.now())
+  f.clock.advance(1000)
+  for (let turn = 0; turn < 6; turn += 1) f.arrive(destination)
+  t.same([first.open, second.open], [1, 5])
+  f.clock.advance(CONNECT_TIMEOUT - 1)
+  t.equal(first.failures, 1, 'it is still waited for')
+})

@@ -51,6 +51,50 @@ t.test('merged endpoints: numbers are added, the rest is kept', async (t) => {
   t.same(mergedEndpoints([]), [])
 })
 
+t.test('merged endpoints: of breakers the worst is shown', async (t) => {
+  const list = (state: string, successRate: number | null, panicking: boolean): object[] => {
+    const isOpen = state === 'open'
+    const breaker = {
+      ...{ state, consecutiveFailures: isOpen ? 5 : 1, successRate, ejections: isOpen ? 2 : 1 },
+      ejectedForMilliseconds: isOpen ? 700 : 0,
+    }
+    const ejected = state === 'closed' ? 0 : 1
+    return [{ service: 'a:80', panicking, ejected, endpoints: [{ address: 'x', breaker }] }]
+  }
+  const merged = (...lists: object[][]): unknown => mergedEndpoints(lists)
+  const worst = {
+    ...{ state: 'open', consecutiveFailures: 5, successRate: 0.4, ejections: 4 },
+    ejectedForMilliseconds: 700,
+  }
+  const expected = [
+    {
+      ...{ service: 'a:80', panicking: true, ejected: 1 },
+      endpoints: [{ address: 'x', breaker: worst }],
+    },
+  ]
+  const lists = [
+    list('closed', 0.9, false),
+    list('open', 0.4, true),
+    list('half-open', null, false),
+  ] as const
+  t.same(merged(...lists), expected)
+  t.same(merged(lists[2], lists[1], lists[0]), expected, 'in any order')
+  t.same(merged(list('half-open', null, false), list('closed', 1, false)), [
+    {
+      ...{ service: 'a:80', panicking: false, ejected: 1 },
+      endpoints: [
+        {
+          address: 'x',
+          breaker: {
+            ...{ state: 'half-open', consecutiveFailures: 1, successRate: 1, ejections: 2 },
+            ejectedForMilliseconds: 0,
+          },
+        },
+      ],
+    },
+  ])
+})
+
 function figures(count: number, open: number, late: number): Figures {
   const metric = (name: string, type: string, value: number, aggregator = 'sum'): object => ({
     ...{ name, type, help: name, aggregator, values: [{ value, labels: {} }] },

@@ -1,0 +1,114 @@
+// Which ends of an attempt count against its endpoint, and which a client or the mesh itself has brought about.
+
+import t from 'tap'
+import { ERRORS, type ErrorCode } from '../../../src/lib/errors.ts'
+import { Event } from '../../../src/proxy/http/h1/event.ts'
+import type { Head } from '../../../src/proxy/http/h1/head.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
+import { Method } from '../../../src/proxy/http/h1/method.ts'
+import { ResponseReader } from '../../../src/proxy/http/h1/response-reader.ts'
+import { askedBy } from '../../../src/proxy/http/h1/response-rules.ts'
+import { isBadResponse, isToBlame } from '../../../src/proxy/resilience/blame.ts'
+import type { Exchange } from '../../../src/proxy/stack/exchange.ts'
+import { Verdict } from '../../../src/proxy/stack/health.ts'
+import { proxyStatus } from '../../../src/proxy/stack/proxy-status.ts'
+import { exchangeOf } from '../balance/fixture.ts'
+
+const CODES = Object.keys(ERRORS) as ErrorCode[]
+const ALWAYS: readonly ErrorCode[] = [
+  ...(['endpoint-refused', 'endpoint-timeout', 'endpoint-unreachable', 'endpoint-reset'] as const),
+  ...(['connect-failed', 'upstream-reset', 'response-refused', 'response-incomplete'] as const),
+]
+const TIMEOUTS: readonly ErrorCode[] = ['response-timeout', 'per-try-timeout', 'idle-timeout']
+
+function blamed(exchange: Exchange, took = 5000): ErrorCode[] {
+  return CODES.filter((code) => isToBlame(exchange, code, took, 1000)).sort()
+}
+
+/** A POST of which the endpoint has not got all. */
+function posting(): Exchange {
+  const exchange = exchangeOf(['Content-Length: 5'])
+  exchange.request.method = Method.post
+  return exchange
+}
+
+t.test('blame: what the endpoint has done, and nothing else', async (t) => {
+  t.same(blamed(exchangeOf([])), [...ALWAYS, ...TIMEOUTS, 'deadline-exceeded'].sort())
+})
+
+t.test('blame: a deadline counts only after longer than is usual', async (t) => {
+  t.ok(blamed(exchangeOf([]), 1001).includes('deadline-exceeded'))
+  t.notOk(blamed(exchangeOf([]), 1000).includes('deadline-exceeded'))
+})
+
+t.test('blame: who sends slowly runs out of time by himself', async (t) => {
+  const exchange = posting()
+  t.same(blamed(exchange), [...ALWAYS].sort())
+  exchange.requestEnded = true
+  t.same(blamed(exchange), [...ALWAYS, ...TIMEOUTS, 'deadline-exceeded'].sort())
+})
+
+t.test('blame: who reads slowly does too, but a response that breaks off is bad', async (t) => {
+  const exchange = exchangeOf([])
+  exchange.verdict = Verdict.good
+  t.same(blamed(exchange), [...ALWAYS].sort())
+})
+
+t.test(
+  'blame: an idle connection that was closed is no failure of a request that goes again',
+  async (t) => {
+    const exchange = exchangeOf([])
+    exchange.wasReused = true
+    t.notOk(blamed(exchange).includes('upstream-reset'))
+    exchange.needsNew = true
+    t.ok(blamed(exchange).includes('upstream-reset'), 'the second time it is')
+    const post = posting()
+    post.wasReused = true
+    t.ok(blamed(post).includes('upstream-reset'), 'and so it is where it cannot go again')
+  },
+)
+
+function responding(status: number, ...fields: readonly string[]): Exchange {
+  const text = [`HTTP/1.1 ${status} X`, ...fields, 'Content-Length: 0', '', ''].join('\r\n')
+  const reader = new ResponseReader(DEFAULT_LIMITS)
+  const bytes = Buffer.from(text, 'latin1')
+  const exchange = exchangeOf([])
+  reader.expect(askedBy(exchange.request))
+  if (reader.read(bytes, 0, bytes.length) !== Event.head) throw new Error(text)
+  const response: Head = reader.head
+  exchange.response = response
+  exchange.status = status
+  return exchange
+}
+
+t.test('blame: statuses from 500 on, but for those that speak of the request', async (t) => {
+  for (const status of [500, 502, 503, 504, 599]) t.ok(isBadResponse(responding(status), 0, 1000))
+  for (const status of [501, 505]) t.notOk(isBadResponse(responding(status), 0, 1000))
+})
+
+t.test('blame: what the endpoint’s own sidecar says is heard', async (t) => {
+  const told = (error: ErrorCode, took = 0): boolean => {
+    const status = proxyStatus(error, 'some, "details"', '10.1.0.1:80')
+    return isBadResponse(responding(503, `Proxy-Status: ${status}`), took, 1000)
+  }
+  for (const error of ['endpoint-refused', 'upstream-reset', 'internal', 'idle-timeout'] as const) {
+    t.ok(told(error), error)
+  }
+  for (const error of [
+    ...(['overloaded', 'request-limit', 'pending-limit', 'connection-limit'] as const),
+    ...(['deadline-unmeetable', 'request-refused', 'fault-injected'] as const),
+  ]) {
+    t.notOk(told(error), error)
+  }
+  t.notOk(told('deadline-exceeded', 1000), 'a deadline that nobody could meet')
+  t.ok(told('deadline-exceeded', 1001))
+  for (const value of [
+    'other; error=overloaded; details="overloaded"',
+    'underpass; error=connection_limit_reached',
+    'underpass; error=connection_limit_reached; details="made-up: x"',
+    'underpass; error=connection_limit_reached; details="toString"',
+    'underpass; error="; details=overloaded"; details="x"',
+  ]) {
+    t.ok(isBadResponse(responding(503, `Proxy-Status: ${value}`), 0, 1000), value)
+  }
+})

@@ -280,7 +280,7 @@ onBoth(
     const gone = await backend(
       t,
       answering((_, { socket }) => {
-        const status = `underpass; error=connection_refused; details="a"; next-hop="127.0.0.1:${socket.localPort ?? 0}"`
+        const status = `underpass; error=connection_refused; details="endpoint-refused: a"; next-hop="127.0.0.1:${socket.localPort ?? 0}"`
         return `HTTP/1.1 502 X\r\nProxy-Status: ${status}\r\nContent-Length: 4\r\n\r\ngone`
       }),
     )

@@ -14,6 +14,8 @@ import { DialledDestinations } from './route/dialled-destinations.ts'
 import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
+import { ResilienceCounters, type ResilienceLine } from './stack/resilience-counters.ts'
+import { PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 
@@ -29,10 +31,13 @@ interface Way {
 }
 
 export class Inbound {
+  /** What is counted of all ports of the application together. */
+  readonly local: ResilienceLine
   readonly #parts: Parts
   readonly #rules: InboundRules
 
   constructor(parts: Parts, rules: InboundRules) {
+    this.local = { direction: 'inbound', service: 'local', resilience: new ResilienceCounters() }
     this.#parts = parts
     this.#rules = rules
   }
@@ -84,9 +89,11 @@ export class Inbound {
   #applications(label: string): DialledDestinations {
     const { counters, sessions } = this.#parts
     const line = counters.of('inbound', 'local', label)
+    const { direction, service, resilience } = this.local
     const applications = new DialledDestinations((address) => {
       const endpoint = new Endpoint(address, 1, line)
-      return new Destination('inbound', 'local', new SinglePicker(endpoint), this.#rules)
+      const picker = new SinglePicker(endpoint)
+      return new Destination(direction, service, picker, this.#rules, PLAIN_ROUTE, resilience)
     })
     sessions.eachTick((now) => {
       applications.sweep(now)

@@ -21,6 +21,8 @@ import { Destination, SinglePicker } from './stack/destination.ts'
 import { Endpoint } from './stack/endpoint.ts'
 import type { Stage } from './stack/exchange.ts'
 import type { RequestObserver } from './stack/observation.ts'
+import { ResilienceCounters, type ResilienceLine } from './stack/resilience-counters.ts'
+import { PLAIN_ROUTE } from './stack/route.ts'
 import { Measurement } from './telemetry/measurement.ts'
 import { Balancing } from './upstream/balancing.ts'
 import type { Sessions } from './upstream/sessions.ts'
@@ -41,6 +43,8 @@ export interface Parts {
 }
 
 export class Outbound {
+  /** What is counted of all destinations outside the mesh together. */
+  readonly outside: ResilienceLine
   readonly #parts: Parts
   readonly #routes: { readonly table: RouteTable }
   readonly #rules: OutboundRules
@@ -48,6 +52,11 @@ export class Outbound {
   readonly #outside: DialledDestinations
 
   constructor(parts: Parts, routes: { readonly table: RouteTable }, rules: OutboundRules) {
+    this.outside = {
+      direction: 'outbound',
+      service: 'egress',
+      resilience: new ResilienceCounters(),
+    }
     this.#parts = parts
     this.#routes = routes
     this.#rules = rules
@@ -134,6 +143,8 @@ export class Outbound {
 
   #egress(address: SocketAddress): Destination {
     const endpoint = new Endpoint(address, 1, this.#egressCounters)
-    return new Destination('outbound', 'egress', new SinglePicker(endpoint), this.#rules)
+    const picker = new SinglePicker(endpoint)
+    const { direction, service, resilience } = this.outside
+    return new Destination(direction, service, picker, this.#rules, PLAIN_ROUTE, resilience)
   }
 }

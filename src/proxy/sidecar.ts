@@ -26,6 +26,7 @@ import { Reception } from './reception.ts'
 import type { Settings } from './settings.ts'
 import { CounterRegistry } from './stack/counters.ts'
 import type { Mode } from './stack/destination.ts'
+import type { ResilienceLine } from './stack/resilience-counters.ts'
 import type { Figures, Metrics } from './telemetry/metrics.ts'
 import type { Observer } from './telemetry/observer.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
@@ -39,6 +40,8 @@ export class Sidecar implements AdminSubject {
   readonly #counters = new CounterRegistry()
   readonly #sessions: Sessions
   readonly #reception: Reception
+  #outbound: Outbound | undefined
+  #inbound: Inbound | undefined
   /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
   #metrics: Promise<Metrics> | undefined
   readonly #listeners: Listener[] = []
@@ -183,8 +186,18 @@ export class Sidecar implements AdminSubject {
   async #loadMetrics(): Promise<Metrics> {
     const { Metrics } = await import('./telemetry/metrics.ts')
     const { workload } = this.configuration
-    const context = { workload, spans: this.#observer?.spans }
-    return new Metrics(this.#counters, () => this.#sessions.size, context)
+    return new Metrics(this.#counters, () => this.#sessions.size, {
+      workload,
+      spans: this.#observer?.spans,
+      services: () => this.#services(),
+      now: () => this.now(),
+    })
+  }
+
+  *#services(): Iterable<ResilienceLine> {
+    yield* this.routes.table.services()
+    if (this.#outbound !== undefined) yield this.#outbound.outside
+    if (this.#inbound !== undefined) yield this.#inbound.local
   }
 
   async #startDiscovery(): Promise<void> {
@@ -245,6 +258,7 @@ export class Sidecar implements AdminSubject {
     const { outbound: rules, egress } = this.configuration
     const routes = this.routes
     const outbound = new Outbound(this.#parts(), routes, { ...rules, egress })
+    this.#outbound = outbound
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(
@@ -263,6 +277,7 @@ export class Sidecar implements AdminSubject {
   async #startInbound(): Promise<void> {
     const { inbound: rules } = this.configuration
     const inbound = new Inbound(this.#parts(), rules)
+    this.#inbound = inbound
     if (rules.transparent !== undefined) {
       prepareOriginalDestination()
       const listener = await this.#listen(

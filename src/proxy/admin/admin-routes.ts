@@ -4,7 +4,7 @@
 // and no secret is ever part of an answer.
 
 import type { RouteTable } from '../route/route-table.ts'
-import type { Mode } from '../stack/destination.ts'
+import type { Destination, Mode } from '../stack/destination.ts'
 import { type Answer, json, type Routes, text } from './admin-server.ts'
 
 /** What the routes ask and command whoever carries the traffic, be it one process or several. */
@@ -75,12 +75,23 @@ function setMode(subject: ControlSubject, wanted: string | null): Answer {
   return text(`mode is ${wanted}`)
 }
 
+/** What has no limit is left out. */
+function limitsOf(destination: Destination): Readonly<Record<string, number>> {
+  const { maxConnections, maxPendingRequests, maxRequests, maxRetries } = destination
+  const limits = { maxConnections, maxPendingRequests, maxRequests, maxRetries }
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => Number.isFinite(limit)))
+}
+
 /** Every Service with its endpoints, as /endpoints shows them. */
 export function endpoints(subject: EndpointSubject): unknown {
   const now = subject.now()
   return [...subject.routes.table.services()].map((destination) => ({
     service: destination.service,
     open: destination.open,
+    activeRequests: destination.active,
+    retryingRequests: destination.retrying,
+    retryBudgetLeft: destination.retryBudget?.left(now),
+    ...limitsOf(destination),
     endpoints: destination.picker.endpoints.map((endpoint) => ({
       address: endpoint.key,
       weight: endpoint.weight,

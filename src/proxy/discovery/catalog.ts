@@ -232,5 +232,7 @@ function policyFor(
 }
 
 function directTo(destination: Destination, endpoint: Endpoint): Destination {
-  return new Destination('outbound', destination.service, new SinglePicker(endpoint), destination)
+  const { service, route, resilience } = destination
+  const picker = new SinglePicker(endpoint)
+  return new Destination('outbound', service, picker, destination, route, resilience)
 }

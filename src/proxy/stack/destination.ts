@@ -87,7 +87,7 @@ export class Destination {
   health: Health | undefined
   /** What retries may add to the load; undefined where nothing is sent again. */
   retryBudget: RetryBudget | undefined
-  readonly resilience: ResilienceCounters = new ResilienceCounters()
+  readonly resilience: ResilienceCounters
   /** Requests that wait for one, the first to come first. */
   readonly pending: Exchange[] = []
   /** A client spoke HTTP here and the server waited for it, so that the next one need not be dialled beforehand. */
@@ -101,6 +101,7 @@ export class Destination {
     picker: Picker,
     rules: { connectTimeout: Millis; idleTimeout: Millis; maxConnections?: number | undefined },
     route: Route = PLAIN_ROUTE,
+    resilience: ResilienceCounters = new ResilienceCounters(),
   ) {
     this.direction = direction
     this.service = service
@@ -115,6 +116,7 @@ export class Destination {
     this.retryBudget = undefined
     this.affinity = undefined
     this.requests = undefined
+    this.resilience = resilience
   }
 }
 

@@ -3,7 +3,9 @@
 //
 // Words come from closed sets. Exposition is left to telemetry.
 
+import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import type { Direction } from './counters.ts'
 
 /** Why a request was sent again. The words of a policy's `retries.on`, and `hedge`. */
 export type RetryReason =
@@ -50,4 +52,13 @@ export class ResilienceCounters {
   static count<Word>(map: Map<Word, number>, word: Word): void {
     map.set(word, (map.get(word) ?? 0) + 1)
   }
+}
+
+/** Those of one service, as they are shown. */
+export interface ResilienceLine {
+  readonly direction: Direction
+  readonly service: string
+  readonly resilience: ResilienceCounters
+  /** Retries that would be allowed now; undefined where there is no budget. */
+  readonly retryBudget?: { left(now: Millis): number } | undefined
 }

@@ -11,9 +11,12 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client'
+import type { Millis } from '../../lib/duration.ts'
 import { droppedLines } from '../../lib/log.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
+import type { ResilienceLine } from '../stack/resilience-counters.ts'
 import { addRequestMetrics } from './request-metrics.ts'
+import { addResilienceMetrics } from './resilience-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
 import { addTraceMetrics } from './trace-metrics.ts'
 
@@ -72,6 +75,10 @@ export interface MetricsContext {
   readonly workload?: string
   /** Undefined if nothing is traced. */
   readonly spans?: SpanCounts | undefined
+  /** Every service that something is counted of. */
+  readonly services?: () => Iterable<ResilienceLine>
+  /** The clock's. */
+  readonly now?: () => Millis
 }
 
 export class Metrics {
@@ -82,7 +89,7 @@ export class Metrics {
   constructor(
     counters: CounterRegistry,
     openConnections: () => number,
-    { workload = '', spans }: MetricsContext = {},
+    { workload = '', spans, services, now }: MetricsContext = {},
   ) {
     this.#counters = counters
     this.#delay = monitorEventLoopDelay({ resolution: PROBE_MILLISECONDS })
@@ -90,6 +97,7 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
+    addResilienceMetrics(this.#registry, services, now)
     if (spans !== undefined) addTraceMetrics(this.#registry, spans)
     this.#addProcess(openConnections)
     this.#addResources()

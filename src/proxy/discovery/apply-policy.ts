@@ -5,11 +5,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   DEFAULT_MAX_PENDING_REQUESTS,
+  DEFAULT_RETRY_BUDGET,
   DEFAULT_RULES,
   DEFAULT_TIMEOUTS,
+  type RetryBudget,
   type RouteRules,
   type TrafficPolicy,
 } from '../../api/resources.ts'
+import { SlidingBudget } from '../resilience/sliding-budget.ts'
 import { DEFAULT_ROUTE, makeRoute } from '../route/make-route.ts'
 import type { Destination } from '../stack/destination.ts'
 import { DEFAULT_NAME } from '../stack/route.ts'
@@ -19,6 +22,7 @@ const NONE = Number.POSITIVE_INFINITY
 /** What is in force for one destination. */
 export class Enforced {
   #rules: RouteRules = DEFAULT_RULES
+  #budgetRules: RetryBudget | undefined = undefined
 
   /** `policy` is what speaks of this destination; undefined for none. */
   apply(destination: Destination, policy: TrafficPolicy | undefined): void {
@@ -30,6 +34,14 @@ export class Enforced {
     destination.maxRetries = policy?.maxRetries ?? NONE
     destination.mode = policy?.mode
     this.#applyRoutes(destination, policy)
+    this.#applyBudget(destination, policy)
+  }
+
+  #applyBudget(destination: Destination, policy: TrafficPolicy | undefined): void {
+    const rules = policy?.retryBudget ?? DEFAULT_RETRY_BUDGET
+    if (isDeepStrictEqual(rules, this.#budgetRules)) return
+    this.#budgetRules = rules
+    destination.retryBudget = new SlidingBudget(rules)
   }
 
   #applyRoutes(destination: Destination, policy: TrafficPolicy | undefined): void {

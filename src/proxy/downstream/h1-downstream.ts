@@ -191,7 +191,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
       this.#broken('downstream-reset', 'gone')
     } else if (idle >= 2 * TICK) {
       this.#connection.rest()
-      if (this.#state === READING) this.#input.reader.release()
+      if (this.#state === READING) this.#input.rest(this.#exchange)
     }
   }
 

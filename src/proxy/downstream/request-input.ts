@@ -36,7 +36,10 @@ export class RequestInput {
       const event = reader.read(chunk, at, chunk.length)
       at = reader.position
       if (event === Event.head) this.isWhole = false
-      else if (event === Event.end) this.isWhole = true
+      else if (event === Event.end) {
+        this.isWhole = true
+        exchange.isAtHand = true
+      }
       if (event !== Event.body) return event
       exchange.requestBytes += body.sliceEnd - body.sliceStart
       this.#body.add(body.slice, body.sliceStart, body.sliceEnd)
@@ -55,6 +58,12 @@ export class RequestInput {
     }
     if (this.isWhole) upstream.end()
     return upstream.flush()
+  }
+
+  /** Nothing is under way, and nothing has moved for a while. */
+  rest(exchange: Exchange): void {
+    this.reader.release()
+    exchange.rest()
   }
 
   hold(chunk: Buffer, at: number): void {

@@ -137,8 +137,15 @@ export class Exchange implements Choice {
   kept: Buffer | undefined = undefined
   /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
   replay: Replay | undefined = undefined
+  /** All of it was read. */
+  isAtHand = false
   /** All of the request was given to the endpoint's side. */
   requestEnded = false
+  /** When this try began: the first one, or one that the retry policy had made. */
+  tryAt: Millis = NaN
+  /** Of this try: when the head of its response must be there, NaN before the request has ended; when to hedge. */
+  headersDue: Millis = NaN
+  hedgeAt: Millis = NO_LIMIT
   /** 0 as long as there is no response. */
   status = 0
   error: ErrorCode | undefined = undefined
@@ -200,11 +207,13 @@ export class Exchange implements Choice {
     this.now = now
     this.startedAt = now
     this.sentAt = now
+    this.tryAt = now
     this.wasReused = false
     this.needsNew = false
     this.plainBody = false
     this.kept = undefined
     this.replay = undefined
+    this.isAtHand = false
     this.requestEnded = false
     this.status = 0
     this.error = undefined
@@ -225,10 +234,11 @@ export class Exchange implements Choice {
 
   /**
    * Makes the head readable again, from the bytes that were sent; false if they were not kept. The connection's own
-   * buffer may have been filled again since.
+   * buffer may have been filled again since. What is kept is copied: the connection that it was sent on owns it, and
+   * may write another request over it before this one has been sent again.
    */
   rewind(): boolean {
-    const kept = this.kept ?? this.#replayed
+    const kept = this.kept === undefined ? this.#replayed : Buffer.from(this.kept)
     if (kept === undefined) return false
     this.#spare ??= new RequestReader(DEFAULT_LIMITS)
     const reader = this.#spare
@@ -236,10 +246,17 @@ export class Exchange implements Choice {
     if (reader.read(kept, 0, kept.length) !== Event.head) return false
     this.request = reader.head
     if (this.kept === undefined) return true
+    this.kept = kept
     // They stand in what was sent.
     this.requestCut = 0
     this.requestLines = undefined
     return true
+  }
+
+  /** Nothing is under way, and nothing has moved for a while: gives back the memory of what was sent. */
+  rest(): void {
+    this.kept = undefined
+    this.replay = undefined
   }
 
   /** The client's connection is closed, and nothing of it is under way. */

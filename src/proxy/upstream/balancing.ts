@@ -127,7 +127,7 @@ export class Balancing implements Stage {
 
   #choose(exchange: Exchange): Endpoint | undefined {
     const limit = MOST_CONNECT_TIMEOUTS * this.#destination.connectTimeout
-    if (exchange.attempt > 0 && exchange.now - exchange.startedAt >= limit) return undefined
+    if (exchange.attempt > 0 && exchange.now - exchange.tryAt >= limit) return undefined
     const { health, picker } = this.#destination
     if (health !== undefined) {
       exchange.isPanicking = health.isPanicking

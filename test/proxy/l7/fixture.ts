@@ -132,6 +132,19 @@ export class L7 {
     return await client.until((all) => messages(all).length >= count, `${count} messages`)
   }
 
+  /** The same while time goes on, for what is sent again after a while. */
+  async exchangeInTime(text: string, count = 1): Promise<string> {
+    let isOver = false
+    const answer = this.exchange(text, count).finally(() => {
+      isOver = true
+    })
+    await until('it is answered', () => {
+      if (!isOver) this.clock.advance(10)
+      return isOver
+    })
+    return await answer
+  }
+
   /** Refused messages by reason. */
   get refusals(): Record<string, number> {
     return Object.fromEntries(

@@ -1,6 +1,7 @@
 // Between two sidecars: what the other one says of its application, and how far a request may go.
 
 import t from 'tap'
+import { PLAIN_ROUTE } from '../../../src/proxy/stack/route.ts'
 import { answering, type Script } from '../../support/http-peer.ts'
 import { messages, ok } from '../../support/http-text.ts'
 import { until } from '../../support/until.ts'
@@ -67,6 +68,7 @@ onBoth(t, 'peers: when all have failed the error is ours', async (t, kind) => {
     await backend(t, itself('connection_refused')),
   ]
   const f = await L7.start(t, servers, { kind })
+  f.destination.route = PLAIN_ROUTE
   const text = await f.exchange(get())
   t.match(text, /^HTTP\/1\.1 502 .*error=connection_refused; details="endpoint-refused/s)
   t.equal(text.split('HTTP/').length, 2)

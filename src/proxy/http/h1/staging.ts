@@ -7,7 +7,7 @@ import type { HeadWriter } from './head-writer.ts'
 import { Slices } from './slices.ts'
 
 /** Up to this size a body is copied behind its head: cheaper than a second write. */
-const SMALL_BODY = 16_384
+export const SMALL_BODY = 16_384
 
 /** Where staged bytes go. False: they must stay as they are until somebody says otherwise. */
 export interface Sink {

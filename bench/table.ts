@@ -81,7 +81,7 @@ function about({ machine, rounds, seconds, warmup, date, command }: Report): str
   ]
 }
 
-function align(lines: readonly Line[]): string {
+export function align(lines: readonly Line[]): string {
   const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((line) => (line[column] ?? '').length)),
   )

@@ -97,6 +97,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   demo: ['src/lib'],
   bench: ['src/lib', 'src/proxy/http', 'demo'],
+  // Runs the data plane's own stages, without its sockets.
+  'bench/simulate': [
+    'src/lib',
+    'src/api',
+    'src/proxy',
+    'src/proxy/net',
+    'src/proxy/http',
+    'src/proxy/stack',
+    'src/proxy/resilience',
+    'src/proxy/upstream',
+    'src/proxy/discovery',
+    'bench',
+  ],
 }
 const TOP = ['src', 'init', 'demo', 'bench']
 

@@ -253,7 +253,8 @@ t.test(
 t.test('hidden classes: a connection that reads what nobody wants keeps its shape', async (t) => {
   const { make } = ways(t)
   const [fresh, used] = [settled(make), make()]
-  const said = 'underpass; error=connection_refused; details="a"; next-hop="10.1.0.1:80"'
+  const said =
+    'underpass; error=connection_refused; details="endpoint-refused: a"; next-hop="10.1.0.1:80"'
   used.server.arrive(`HTTP/1.1 502 No\r\nProxy-Status: ${said}\r\nContent-Length: 2\r\n\r\n`)
   t.not(used.server.receiver, used.objects[2], 'somebody else reads')
   t.ok(sameShape(fresh.objects[2], used.objects[2]))

@@ -187,6 +187,10 @@ t.test('admin: configuration and endpoints are shown as they are', async (t) => 
     },
   )
   destination.open = 7
+  destination.active = 5
+  destination.retrying = 2
+  destination.maxRetries = 3
+  destination.retryBudget = { earn: () => undefined, spend: () => true, left: (now) => now }
   subject.routes.table = new RouteTable(new Map(), new Map([['shop.default:80', destination]]))
   const port = await serve(t, adminRoutes(subject))
   const config = await ask(port, 'GET', '/config?all=1')
@@ -197,6 +201,8 @@ t.test('admin: configuration and endpoints are shown as they are', async (t) => 
     {
       service: 'shop.default:80',
       open: 7,
+      ...{ activeRequests: 5, retryingRequests: 2, retryBudgetLeft: 5000 },
+      ...{ maxPendingRequests: 1024, maxRetries: 3 },
       endpoints: [
         ...[{ address: '10.1.0.1:80', weight: 1, ...known }],
         ...[{ address: '10.1.0.2:80', weight: 3, ...known }],

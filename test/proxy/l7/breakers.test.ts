@@ -7,6 +7,7 @@ import { HeaderAffinity } from '../../../src/proxy/balance/affinity.ts'
 import { OutlierDetection } from '../../../src/proxy/resilience/outlier-detection.ts'
 import type { Picker } from '../../../src/proxy/stack/destination.ts'
 import type { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
+import { PLAIN_ROUTE } from '../../../src/proxy/stack/route.ts'
 import { answering, type RawBackend, type Script } from '../../support/http-peer.ts'
 import { messages, ok } from '../../support/http-text.ts'
 import { logLines } from '../../support/log-lines.ts'
@@ -38,6 +39,8 @@ async function watching(
   change: Partial<Outlier> = {},
 ): Promise<Watching> {
   const f = await L7.start(t, places, options)
+  // Every failure is to be seen: nothing is sent again.
+  f.destination.route = PLAIN_ROUTE
   const { log, lines } = logLines()
   const rule = { ...DEFAULT_OUTLIER, slowStart: 0, ...change }
   const health = new OutlierDetection(f.destination, rule, {
@@ -277,7 +280,7 @@ onBoth(
     const gone = await backend(
       t,
       answering((_, { socket }) => {
-        const status = `underpass; error=connection_refused; details="a"; next-hop="127.0.0.1:${socket.localPort ?? 0}"`
+        const status = `underpass; error=connection_refused; details="endpoint-refused: a"; next-hop="127.0.0.1:${socket.localPort ?? 0}"`
         return `HTTP/1.1 502 X\r\nProxy-Status: ${status}\r\nContent-Length: 4\r\n\r\ngone`
       }),
     )
@@ -291,6 +294,9 @@ onBoth(
     t.same(await statuses(f, 4), { 200: 4 })
     t.equal(first.failures, 2, 'also where it is taken back')
     t.equal(health.view(first, f.clock.now()).consecutiveFailures, 2)
+    f.clock.advance(2000)
+    for (let turn = 0; turn < 2; turn += 1) await f.exchange(post('x'.repeat(300_000)))
+    t.equal(first.avoidUntil, f.clock.now() + 4000, 'each time for longer')
   },
 )
 

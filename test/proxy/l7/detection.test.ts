@@ -137,7 +137,8 @@ onBoth(t, 'detection: no endpoint', async (t, kind) => {
     for (const ports of [[], [await refusingPort()]]) {
       const f = await L7.start(t, ports, { kind, protocol: '' })
       f.destination.seenHttp = seenHttp
-      t.match(await f.exchange(get()), /^HTTP\/1\.1 50[23] .*\r\nProxy-Status: underpass; error=/s)
+      const answer = await f.exchangeInTime(get())
+      t.match(answer, /^HTTP\/1\.1 50[23] .*\r\nProxy-Status: underpass; error=/s)
       f.destination.seenHttp = seenHttp
       const opaque = await f.client()
       await opaque.send(HELLO).catch(() => undefined)

@@ -35,7 +35,11 @@ function counts({ destination: { resilience } }: L7): number[] {
   return [resilience.mirrored, resilience.mirrorsDropped, resilience.mirrorFailures]
 }
 
-const shadow = (text: string): string => text.replace('Host: a.example', 'Host: a.example-shadow')
+/** A copy has another host, and fifteen seconds. */
+const shadow = (text: string): string =>
+  text
+    .replace('Host: a.example', 'Host: a.example-shadow')
+    .replace('\r\n\r\n', '\r\nx-envoy-expected-rq-timeout-ms: 15000\r\n\r\n')
 
 onBoth(t, 'mirroring: the mirror gets the same requests, but for the host', async (t, kind) => {
   const { f, server, mirror, next } = await way(t, kind)

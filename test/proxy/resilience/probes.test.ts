@@ -150,6 +150,50 @@ t.test('probes: what was sent before an ejection says nothing of the time after 
   t.equal(w.resilience.ejections.size, 1)
 })
 
+t.test(
+  'probes: good answers to what was sent before do not hide that it fails again',
+  async (t) => {
+    const w = new Watched(3)
+    const old = w.send()
+    w.clock.advance(1)
+    w.trip()
+    w.clock.advance(1000)
+    w.attempt(0, 200, 1)
+    t.ok(Number.isNaN(w.health.view(w.at(0), w.clock.now()).successRate), 'nothing counts any more')
+    w.attempts(0, 4, 503)
+    w.answer(old, 200)
+    t.match(w.health.view(w.at(0), w.clock.now()), { consecutiveFailures: 4, successRate: 0 })
+  },
+)
+
+t.test('probes: latencies of the time before are forgotten', async (t) => {
+  const w = new Watched(3, { slowerThanPeers: 5 })
+  for (let turn = 0; turn < 6; turn += 1) w.attempt(0, 200, 100)
+  w.trip()
+  w.clock.advance(1000)
+  w.attempt(0)
+  for (let turn = 0; turn < 6; turn += 1) for (const at of [0, 1, 2]) w.attempt(at, 200, 1)
+  w.sweep()
+  t.equal(w.state(), 'closed')
+})
+
+t.test('probes: every attempt of a request has a verdict of its own', async (t) => {
+  const w = new Watched(3)
+  w.trip()
+  w.clock.advance(1000)
+  const exchange = w.send()
+  w.answer(exchange, 503)
+  w.leave(exchange)
+  for (let turn = 0; turn < 4; turn += 1) {
+    exchange.endpoint = w.at(1)
+    exchange.sentAt = w.clock.now()
+    w.health.chosen(exchange, w.at(1))
+    t.notOk(exchange.isProbe)
+    w.fail(exchange, 'upstream-reset')
+  }
+  t.equal(w.health.view(w.at(1), w.clock.now()).consecutiveFailures, 4)
+})
+
 t.test('probes: a probe of an earlier time has no say', async (t) => {
   const w = ready()
   const first = w.send()

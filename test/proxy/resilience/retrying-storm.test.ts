@@ -6,7 +6,8 @@ import type { ErrorCode } from '../../../src/lib/errors.ts'
 import { type Random, seededRandom } from '../../../src/lib/random.ts'
 import { SlidingBudget } from '../../../src/proxy/resilience/sliding-budget.ts'
 import type { Exchange } from '../../../src/proxy/stack/exchange.ts'
-import { Client, NOTHING, Tries, type Try } from './tries.ts'
+import { NOTHING, Tries } from './tries.ts'
+import { Client, type Try } from './tries-parts.ts'
 
 const SEEDS = 400
 const STEPS = 300

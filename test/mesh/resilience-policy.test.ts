@@ -76,7 +76,26 @@ t.test('resilience: policies', { skip }, async (t) => {
   })
 
   await t.test('resilience: what has no time left wakes nobody', async (t) => {
+    const delay = { duration: '300ms', percent: 100 }
+    await policies(policy('back', { faults: { delay } }))
     const before = await behind.stats()
+    const from = performance.now()
+    const answer = await ask(BACK, `${TOLD}: 100\r\n`)
+    const waited = performance.now() - from
+    t.equal(statusOf(answer), 504)
+    t.match(fieldOf(answer, 'Proxy-Status'), /http_response_timeout.*deadline-exceeded/)
+    t.ok(waited >= 95 && waited < 295, `${waited} ms`)
+    await policies()
+    t.equal(statusOf(await ask(BACK)), 200)
+    t.equal((await behind.stats()).arrived, before.arrived + 1, 'only the second came')
+  })
+
+  await t.test('resilience: nor does what an application asks after its time', async (t) => {
+    const before = await behind.stats()
+    const labels = { direction: 'outbound', service: 'back.default:80' }
+    const asked = async (): Promise<number> =>
+      await front.sidecar.metric('underpass_http_requests_total', labels)
+    const earlier = await asked()
     const from = performance.now()
     const answer = await ask(FRONT, `${TRACE.replace('0af', '3af')}${TOLD}: 50\r\n`)
     const waited = performance.now() - from
@@ -84,10 +103,7 @@ t.test('resilience: policies', { skip }, async (t) => {
     t.match(fieldOf(answer, 'Proxy-Status'), /http_response_timeout.*deadline-exceeded/)
     t.ok(waited < WORK + 400, `${waited} ms`)
     // The first application goes on all the same, and its own sidecar refuses what it asks.
-    await until('the question that is refused', async () => {
-      const labels = { direction: 'outbound', service: 'back.default:80', status: '504' }
-      return (await front.sidecar.metric('underpass_http_requests_total', labels)) >= 1
-    })
+    await until('its question', async () => (await asked()) === earlier + 1)
     t.equal((await behind.stats()).arrived, before.arrived, 'the second was not asked')
   })
 

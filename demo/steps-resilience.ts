@@ -68,7 +68,7 @@ export const faulted: Step = {
     const count = 100
     shop.setDemands(FAULTY)
     const aborts = async (): Promise<number> =>
-      await shop.sidecar('web').count('underpass_http_faults_total', SERVICE)
+      await shop.sidecar('web').count('underpass_http_faults_injected_total', SERVICE)
     await until(
       async () => {
         await fetchMany(shop, 'web', WHO, 5)

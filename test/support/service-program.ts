@@ -71,11 +71,15 @@ export interface Said {
 interface Job {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** The turn in which it was read. */
+  readonly turn: number
 }
 
 const TOLD = 'x-envoy-expected-rq-timeout-ms'
 const PASSED = { trace: 'traceparent', deadline: TOLD, nothing: '' } as const
-/** Two turns that take longer than this, in milliseconds, were not taken in one go. */
+/** A request is read in one turn of the event loop, and that its connection has ended in the next. */
+const TURNS = 2
+/** A turn that takes longer than this, in milliseconds, was not taken in one go. */
 const STOPPED = 200
 /** Numbers that are kept one by one are kept up to here. */
 const MOST_KEPT = 20_000
@@ -97,6 +101,8 @@ let finished = 0
 let dropped = 0
 let longestQueue = 0
 let willLook = false
+let turns = 0
+let notBefore = 0
 let isStopping = false
 
 function thisSecond(): ServiceSecond {
@@ -127,25 +133,29 @@ function arrive(job: Job): void {
   lookLater()
 }
 
-/** Everything that can be read is read before the next request begins: the ends of connections take one turn more. */
+/** Looks once a turn of the event loop, after everything that can be read was read, for as long as there is a reason. */
 function lookLater(): void {
   if (willLook) return
   willLook = true
   const from = performance.now()
   setImmediate(() => {
-    setImmediate(() => {
-      willLook = false
-      // Where it was stopped between the two, nothing has been read since.
-      if (performance.now() - from > STOPPED) lookLater()
-      else look()
-    })
+    willLook = false
+    turns += 1
+    // It was stopped in between, and nothing has been read since.
+    if (performance.now() - from > STOPPED) notBefore = turns + TURNS
+    look()
   })
 }
 
 function look(): void {
   while (busy < concurrency) {
-    const job = queue.shift()
+    const job = queue[0]
     if (job === undefined) return
+    if (turns < Math.max(notBefore, job.turn + TURNS)) {
+      lookLater()
+      return
+    }
+    queue.shift()
     if (aborts && job.request.socket.destroyed) {
       dropped += 1
       continue
@@ -254,7 +264,7 @@ function obey(given: Order): void {
 const server = createServer((request, response) => {
   request.on('error', () => undefined)
   request.once('end', () => {
-    arrive({ request, response })
+    arrive({ request, response, turn: turns })
   })
   request.resume()
 })

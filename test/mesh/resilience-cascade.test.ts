@@ -19,6 +19,8 @@ const STALL = Number(process.env['UNDERPASS_STALL_SECONDS'] ?? 8)
 /** Requests a second; the last application manages 190. */
 const RATE = 120
 const LAST = { serviceMs: 20, concurrency: 4 }
+/** Requests that each sidecar lets its application work on at once. */
+const LIMIT = 16
 /** The others hardly work and mostly wait. */
 const OTHERS = { serviceMs: 1, concurrency: 10_000 }
 /** Milliseconds that a request has, and what a busy machine may add to it. */
@@ -142,12 +144,15 @@ t.test('resilience: a stall at the end of a row', { skip }, async (t) => {
 
   await t.test('resilience: with them nobody waits, and it is over with the stall', async (t) => {
     const policy = { timeouts: { request: `${DEADLINE}ms` } }
-    const config = { inbound: { transparent: '[::]:15006', concurrency: { limit: 16 } } }
+    const config = { inbound: { transparent: '[::]:15006', concurrency: { limit: LIMIT } } }
     const cascade = await run(t, { name: 'strategies', config, policy })
     const { report } = cascade
     t.ok(success(before(cascade)) >= 0.999, 'all is well before')
     t.same(report.waitsOver(DEADLINE + TOLERANCE), [], 'nobody waits longer than that')
     t.equal(late(cascade), 0, 'no application begins what nobody waits for')
     t.ok(recovered(cascade) >= 0.999)
+    // Also to an application that would not look whether anybody waits: those at work when it stopped, and probes.
+    const read = cascade.stats.at(-1)?.readLate.length ?? 0
+    t.ok(read <= LIMIT + 2 * STALL, `${read} lay in its sockets for longer than they had`)
   })
 })

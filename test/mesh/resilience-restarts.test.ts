@@ -12,10 +12,12 @@ const skip = insideWorld() ? false : 'needs a world: npm test -- mesh/resilience
 const RATE = 200
 const POST_EVERY = 4
 const CAPACITY = { serviceMs: 10, concurrency: 16 }
+/** Milliseconds that a sidecar which is told to end waits for what is under way. */
+const GRACE = 6000
 const RETRIES = { attempts: 2, on: ['connect-failure', 'reset', 'refused-stream'] }
 
 t.test('resilience: restarts', { skip }, async (t) => {
-  const trio = await Trio.open(t, CAPACITY)
+  const trio = await Trio.open(t, CAPACITY, { drain: { grace: `${GRACE}ms` } })
   const url = await trio.service('rolling', { retries: RETRIES })
   const beside = trio.pods.map(({ sidecar }) => sidecar)
 
@@ -66,8 +68,11 @@ t.test('resilience: restarts', { skip }, async (t) => {
       for (const [at, pod] of trio.pods.entries()) {
         await trio.announce((each) => each !== pod)
         beside[at]?.child.process.kill('SIGTERM')
+        const from = performance.now()
         const exit = await beside[at]?.child.exited
         t.equal(exit?.code, 0, `${pod.pod.name} ends in order`)
+        const took = performance.now() - from
+        t.ok(took < GRACE / 2, `${took.toFixed(0)} ms after it was told: nothing was under way`)
         beside[at] = await trio.mesh.sidecar(pod.pod)
         await trio.announce()
         await goesOn()

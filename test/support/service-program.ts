@@ -28,7 +28,7 @@ export interface ServiceOptions {
   readonly aborts?: boolean
 }
 
-/** What becomes of requests from now on: of failed ones, `share` of all (1 unless told) at once. */
+/** What becomes of requests from now on. Those that have come already fail too; they are as slow as they were. */
 export type Order =
   | { readonly mode: 'ok' }
   | { readonly mode: 'fail'; readonly status: number }
@@ -208,6 +208,10 @@ async function ask(url: string, job: Job): Promise<{ status: number; said?: Said
 }
 
 function answer(job: Job, said: Said): void {
+  if (order.mode === 'fail') {
+    fail(job, order.status)
+    return
+  }
   finished += 1
   thisSecond().finished += 1
   send(job, 200, JSON.stringify(said))
@@ -234,6 +238,7 @@ function obey(given: Order): void {
     server.closeIdleConnections()
   } else {
     order = given
+    if (given.mode === 'fail') for (const job of queue.splice(0)) fail(job, given.status)
     for (const go of stalled) go()
     stalled.clear()
   }

@@ -210,7 +210,7 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
     if (idle >= 2 * TICK) relay.rest()
   }
 
-  /** A connection ends when its ends do, unless nobody has used it yet: there it would wait for the whole grace. */
+  /** A connection ends when its ends do. One that nobody has used yet is let go: that loses nothing. */
   drain(): void {
     this.#holder?.drain()
   }

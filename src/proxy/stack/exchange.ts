@@ -289,6 +289,8 @@ export class Exchange implements Choice {
   rest(): void {
     this.kept = undefined
     this.replay = undefined
+    this.request = this.#head
+    this.#spare = undefined
   }
 
   /** The client's connection is closed, and nothing of it is under way. */

@@ -46,9 +46,13 @@ const OUTBOUND: readonly [Variant, Variant] = [
   { policy: '', inbound: undefined },
   { policy: POLICY, inbound: undefined },
 ]
+/** A closed loop at saturation is what an adaptive limit holds back: with a floor above it only its cost is seen. */
 const INBOUND: readonly [Variant, Variant] = [
   { policy: '', inbound: '' },
-  { policy: '', inbound: '\n  concurrency: { limit: 10000, pending: 1024, adaptive: gradient }' },
+  {
+    policy: '',
+    inbound: '\n  concurrency: { limit: 10000, pending: 1024, adaptive: gradient, min: 128 }',
+  },
 ]
 
 function strategies(

@@ -72,7 +72,7 @@ export class Instance implements Server {
   readonly #rules: InstanceRules
   readonly #watchers: Watcher[] = []
   readonly #queue: Job[] = []
-  /** What came while everything stood still. A connection that is reset takes with it what nobody has read. */
+  /** What came while everything stood still. All of it is found later: a reset does not take back what had arrived. */
   readonly #unread: Job[] = []
   readonly #running = new Set<Running>()
   #condition: Condition = 'healthy'
@@ -257,7 +257,7 @@ export class Instance implements Server {
       else if (!Number.isNaN(rest)) this.#work(running, rest)
     }
     this.#next()
-    for (const job of this.#unread.splice(0)) if (!job.isLeft) this.#receive(job)
+    for (const job of this.#unread.splice(0)) this.#receive(job)
   }
 
   #die(): void {

@@ -137,7 +137,10 @@ export class Detecting implements Receiver, Holder, Carried {
   }
 
   drain(): void {
-    if (this.#kept === undefined) this.abort('drain-timeout')
+    if (this.#kept !== undefined || this.#isOver) return
+    this.#session?.abandon()
+    this.#session = undefined
+    this.#refuse()
   }
 
   abort(error: ErrorCode): void {

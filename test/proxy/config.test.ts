@@ -1,34 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Problems } from '../../src/lib/problems.ts'
-import { loadSettings, readSettings } from '../../src/proxy/config.ts'
-import type { Environment } from '../../src/proxy/config-sources.ts'
+import { loadSettings } from '../../src/proxy/config.ts'
 import type { Settings } from '../../src/proxy/settings.ts'
 import { SETTINGS_KEYS, settingsTable } from '../../src/proxy/settings-keys.ts'
-
-function read(text: string, env: Environment = {}): { settings: Settings; problems: string[] } {
-  const problems = new Problems()
-  const settings = readSettings({ name: 'conf/proxy.yaml', text }, env, problems)
-  return { settings, problems: problems.any ? problems.toString().split('\n') : [] }
-}
-
-/** A text, the environment, then for each problem its path and a part of its message. */
-type Case = readonly [text: string, env: Environment, ...problems: (readonly [string, string])[]]
-
-function check(t: Test, cases: readonly Case[]): void {
-  for (const [text, env, ...expected] of cases) {
-    const found = read(text, env).problems
-    const paths = expected.map(([path]) => path.replace(/^\./, 'conf/proxy.yaml '))
-    const name = `${text} ${JSON.stringify(env)}`
-    const noted = found.map((line) => line.slice(0, line.indexOf(': ')))
-    t.same(noted, paths, name)
-    for (const [index, [, says]] of expected.entries()) t.match(found[index], says)
-  }
-}
-
-const SOME = 'outbound: { transparent: 127.0.0.1:15001 }\n'
+import { check, read, SOME } from './config-reading.ts'
 
 t.test('config: the defaults', async (t) => {
   const { settings, problems } = read(SOME)
@@ -253,31 +231,6 @@ t.test('config: values', async (t) => {
       ['.inbound.timeouts.connect', 'must be a duration'],
     ],
     [`${SOME}discovery: { files: [] }`, {}, ['.discovery.files', 'must be text']],
-  ])
-})
-
-t.test('config: concurrency', async (t) => {
-  const given = (keys: string): string => `${SOME}inbound: { concurrency: { ${keys} } }`
-  const at = '.inbound.concurrency'
-  check(t, [
-    [given('limit: 0'), {}, [`${at}.limit`, 'from 1 to 1000000']],
-    [given('limit: 1.5'), {}, [`${at}.limit`, 'from 1 to 1000000']],
-    [given('limit: many'), {}, [`${at}.limit`, 'from 1 to 1000000, or off']],
-    [given('pending: -1'), {}, [`${at}.pending`, 'from 0 to']],
-    [given('adaptive: on'), {}, [`${at}.adaptive`, 'must be one of off, gradient']],
-    [given('min: 0'), {}, [`${at}.min`, 'from 1 to']],
-    [given('limit: 3, adaptive: gradient'), {}, ['inbound.concurrency.min', 'above the limit, 3']],
-    [given('min: 1001, adaptive: gradient'), {}, [`${at}.min`, 'above the limit, 1000']],
-    [given('max: 3'), {}, [`${at}.max`, 'known here: limit, pending, adaptive, min']],
-    [given('limit: 3'), {}],
-    [given('limit: off, pending: 0'), {}],
-    [given('limit: 1, min: 1, adaptive: gradient'), {}],
-    [SOME, { UNDERPASS_INBOUND_CONCURRENCY_LIMIT: 'off' }],
-    [
-      SOME,
-      { UNDERPASS_INBOUND_CONCURRENCY_LIMIT: 'none' },
-      ['UNDERPASS_INBOUND_CONCURRENCY_LIMIT', 'or off'],
-    ],
   ])
 })
 

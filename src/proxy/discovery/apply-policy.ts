@@ -61,7 +61,12 @@ export class Enforced {
 
   /** The endpoints that the destination has from now on. */
   watch(endpoints: readonly Endpoint[]): void {
-    this.#detection?.watch(endpoints)
+    if (this.#detection !== undefined) {
+      this.#detection.watch(endpoints)
+      return
+    }
+    // Who was not ready when a policy ended was not among those that it let go.
+    for (const endpoint of endpoints) if (endpoint.breaker !== undefined) endpoint.unwatch()
   }
 
   #applyOutlier(destination: Destination, outlier: Outlier | undefined): void {

@@ -5,9 +5,13 @@
 // turns, and it needs the application for as long as most do. Without the second half those that are served would be
 // the ones that are about to be too late, and under overload nobody would be in time.
 // A place is taken from when a request goes on until its response has ended, so event streams and long polls hold one.
+// A request that was cut before its answer keeps its place too, for the application may have it still: one that stands
+// still finds everything that it was sent in its sockets when it goes on, however long ago nobody wanted it any more.
+// Those places are free again when it answers anything, or one by one.
 // A tunnel does not: a WebSocket that is open is no work, and idle ones must not shut out requests. While a request
 // waits its connection is not read. How long it has is left to Deadlines, which also ends its wait.
 
+import type { Timer } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import { Framing } from '../http/h1/head.ts'
@@ -42,11 +46,20 @@ export const NO_CONCURRENCY: ConcurrencyRules = {
 export const MOST_ADAPTIVE = 1000
 
 const FAILED = 500
+/** Ends that come from the client's side, and not from the application. */
+const CUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['deadline-exceeded', 'downstream-reset'])
+
+/** So often an application that answers nothing is given another request. */
+const PROBE_PERIOD: Millis = 1000
 
 export class Admission implements Stage, AdmissionView {
   readonly world: World
-  /** Requests that the application works on. */
+  /** Requests that the application works on, and those that it may have still although they were cut. */
   active = 0
+  #owed = 0
+  /** Somebody was asked although all places were owed, and there was no answer since. */
+  #hasProbed = false
+  #probing: Timer | undefined
   readonly #destination: Destination
   readonly #above: Stage
   #below: Stage
@@ -68,6 +81,7 @@ export class Admission implements Stage, AdmissionView {
     this.#above = above
     this.#below = this
     this.#destination = destination
+    this.#probing = undefined
     this.#pending = pending
     this.#fixed = limit ?? Number.POSITIVE_INFINITY
     this.#gradient =
@@ -105,6 +119,8 @@ export class Admission implements Stage, AdmissionView {
     if (this.#isLimited && exchange.place === AT_WORK) {
       // To the head: how fast the client takes the rest is not the application's doing. A failure is fast, or slow, for
       // reasons of its own.
+      this.#hasProbed = false
+      if (this.#owed > 0) this.#forgive(this.#owed)
       if (exchange.status < FAILED) {
         this.#gradient?.sample(exchange.now - exchange.sentAt, this.active, exchange.now)
       }
@@ -131,12 +147,39 @@ export class Admission implements Stage, AdmissionView {
       const now = error === undefined ? exchange.now : this.world.clock.now()
       const time = now - exchange.sentAt
       this.#time.add(time, error !== undefined)
+      const isUnanswered = exchange.status === 0
       // An application that hangs is slow, although no response says so.
-      if (error === 'deadline-exceeded' && exchange.status === 0) {
+      if (error === 'deadline-exceeded' && isUnanswered) {
         this.#gradient?.sample(time, this.active, now)
+      }
+      if (isUnanswered && exchange.sent > 0 && error !== undefined && CUT.has(error)) {
+        exchange.place = NO_PLACE
+        this.#owe()
+        return
       }
     }
     this.#free(exchange)
+  }
+
+  /** The place of a request that was cut stays taken. Where nobody is left who could be answered, one is asked at once. */
+  #owe(): void {
+    this.#owed += 1
+    this.#probing ??= this.world.clock.every(PROBE_PERIOD, () => {
+      this.#forgive(1)
+    })
+    if (this.#owed < this.active || this.#hasProbed) return
+    this.#hasProbed = true
+    this.#forgive(1)
+  }
+
+  #forgive(places: number): void {
+    this.#owed -= places
+    this.active -= places
+    if (this.#owed === 0) {
+      this.#probing?.cancel()
+      this.#probing = undefined
+    }
+    if (this.#queue.size > 0) this.#grant()
   }
 
   #free(exchange: Exchange): void {

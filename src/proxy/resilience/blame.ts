@@ -2,7 +2,8 @@
 //
 // Clients must not be able to have healthy endpoints ejected: by going away, by sending slowly, by deadlines that
 // nobody could meet. So what a client can bring about counts only where the endpoint had the whole request and its
-// time. Load that was shed does not count either: to eject who says that it is busy would make the others busier.
+// time: servers too end a connection whose client stands still. A time that the policy gives is nobody's trick. Load
+// that was shed does not count either: to eject who says that it is busy would make the others busier.
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
@@ -12,16 +13,21 @@ import type { Exchange } from '../stack/exchange.ts'
 import { Verdict } from '../stack/health.ts'
 import { toldError } from '../stack/proxy-status.ts'
 
-/** `waited`: if the endpoint had the whole request; `late`: and had it for long enough. What is not here never counts. */
-const BLAME: ReadonlyMap<ErrorCode, 'always' | 'waited' | 'late'> = new Map([
+type Blame = 'always' | 'reset' | 'cut' | 'waited' | 'late'
+
+/**
+ * `reset`: if the endpoint had the whole request; `cut`: if the client took what came; `waited`: if the endpoint had the
+ * request and has not begun to answer; `late`: and had it for long enough. What is not here never counts.
+ */
+const BLAME: ReadonlyMap<ErrorCode, Blame> = new Map([
   ['endpoint-refused', 'always'],
   ['endpoint-timeout', 'always'],
   ['endpoint-unreachable', 'always'],
   ['endpoint-reset', 'always'],
   ['connect-failed', 'always'],
-  ['upstream-reset', 'always'],
+  ['upstream-reset', 'reset'],
   ['response-refused', 'always'],
-  ['response-incomplete', 'always'],
+  ['response-incomplete', 'cut'],
   ['response-timeout', 'waited'],
   ['per-try-timeout', 'waited'],
   ['idle-timeout', 'waited'],
@@ -38,35 +44,45 @@ const EXCUSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** RFC 9110 sections 15.6.2 and 15.6.6: not implemented, version not supported. They speak of the request. */
 const ABOUT_THE_REQUEST: ReadonlySet<number> = new Set([501, 505])
 
-/** Of an attempt that failed. A deadline counts if the endpoint had the request for longer than `patience`. */
+/** Of an attempt that failed. A client's deadline counts if the endpoint had the request for longer than `patience`. */
 export function isToBlame(
   exchange: Exchange,
   error: ErrorCode,
   took: Millis,
   patience: Millis,
 ): boolean {
-  const blame = BLAME.get(error)
-  if (blame === undefined) return false
-  // Whoever has begun to answer in time cannot help how fast the client takes it.
-  if (blame !== 'always')
-    return (
-      exchange.verdict === Verdict.none &&
-      hadAll(exchange) &&
-      (blame === 'waited' || took > patience)
-    )
-  return error !== 'upstream-reset' || !wasStale(exchange)
+  switch (BLAME.get(error)) {
+    case undefined:
+      return false
+    case 'always':
+      return true
+    case 'reset':
+      return hadAll(exchange) && !wasStale(exchange)
+    case 'cut':
+      return !exchange.wasHeldBack
+    // Whoever has begun to answer in time cannot help how fast the client takes it.
+    case 'waited':
+      return exchange.verdict === Verdict.none && hadAll(exchange)
+    case 'late':
+      return (
+        exchange.verdict === Verdict.none && hadAll(exchange) && isLate(exchange, took, patience)
+      )
+  }
 }
 
 /** Of a response with a status of 500 or above. */
-export function isBadResponse(
-  { response, status }: Exchange,
-  took: Millis,
-  patience: Millis,
-): boolean {
+export function isBadResponse(exchange: Exchange, took: Millis, patience: Millis): boolean {
+  const { response, status } = exchange
   if (ABOUT_THE_REQUEST.has(status)) return false
   const told = response === undefined ? undefined : toldError(response)
   if (told === undefined) return true
-  return told === 'deadline-exceeded' ? took > patience : !EXCUSES.has(told)
+  if (told === 'deadline-exceeded') return isLate(exchange, took, patience)
+  return told === 'upstream-reset' ? hadAll(exchange) : !EXCUSES.has(told)
+}
+
+/** Of the time that a policy gives, an endpoint that had half of it had its time; the rest may have gone to others. */
+function isLate({ deadlineSource, route }: Exchange, took: Millis, patience: Millis): boolean {
+  return took > patience || (deadlineSource === 'route' && 2 * took >= route.timeouts.request)
 }
 
 /** While it is connected to, a request without a body has been given whole as far as the client goes. */

@@ -5,7 +5,8 @@
 import type { Millis } from '../../lib/duration.ts'
 import type { Head } from '../http/h1/head.ts'
 
-const SECONDS = /^\d{1,10}$/
+/** RFC 9110 section 10.2.3 knows no most: what no number can hold is longer than anybody waits. */
+const SECONDS = /^\d+$/
 const MONTHS = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec'
 const TIME = '(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)'
 /** RFC 9110 section 5.6.7: the form that is sent today, and the two that must still be understood. */

@@ -72,6 +72,14 @@ export class Endpoint {
     this.avoidUntil = NEVER
   }
 
+  /** No health is kept of it any more, and nobody keeps it out. */
+  unwatch(): void {
+    this.breaker = undefined
+    this.ejectedUntil = NEVER
+    this.rampsFrom = NEVER
+    this.rampsUntil = NEVER
+  }
+
   /** `begunAt` is when the attempt began: those that were under way at the same time failed for the same reason. */
   connectFailed(now: Millis, begunAt: Millis = now): void {
     if (begunAt < this.#failedAt) return

@@ -169,6 +169,8 @@ export class Exchange implements Choice {
   /** Of this try: when the head of its response must be there, NaN before the request has ended; when to hedge. */
   headersDue: Millis = NaN
   hedgeAt: Millis = NO_LIMIT
+  /** The client did not take the response as fast as it came. */
+  wasHeldBack = false
   /** 0 as long as there is no response. */
   status = 0
   error: ErrorCode | undefined = undefined
@@ -243,6 +245,7 @@ export class Exchange implements Choice {
     this.replay = undefined
     this.isAtHand = false
     this.requestEnded = false
+    this.wasHeldBack = false
     this.status = 0
     this.error = undefined
     this.failure = undefined

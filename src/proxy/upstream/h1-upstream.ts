@@ -310,6 +310,7 @@ export class H1Upstream implements Receiver, Upstream {
       return
     }
     if (this.#exchange !== exchange) return
+    exchange.wasHeldBack = true
     this.#isHeldBack = true
     this.#connection.readStop()
   }

@@ -49,6 +49,8 @@ export interface Holder {
   onFailed(): void
   /** Once a second. */
   onTick(): void
+  /** Nothing new is taken: a client that has said nothing is let go. */
+  drain(): void
 }
 
 export class Session implements Choice, Dialer, RelayOwner, Carried {
@@ -208,9 +210,9 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
     if (idle >= 2 * TICK) relay.rest()
   }
 
-  /** A connection ends when its ends do. */
+  /** A connection ends when its ends do. One that nobody has used yet is let go: that loses nothing. */
   drain(): void {
-    // Nothing is lost by waiting.
+    this.#holder?.drain()
   }
 
   /** Ends it with a reset to both sides. */

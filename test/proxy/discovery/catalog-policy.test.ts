@@ -216,6 +216,30 @@ t.test('catalog: shares follow the endpoints, and the end of a policy frees all'
   t.ok(world.endpoint(0).ejectedUntil < world.clock.now())
 })
 
+t.test('catalog: who was not ready when a policy ended is free too', async (t) => {
+  const world = new World()
+  const addresses = ['10.1.0.1', '10.1.0.2']
+  const of = (ready: boolean, outlier: typeof DEFAULT_OUTLIER | undefined): void => {
+    const endpoints = addresses.map((ip, at) => ({ addresses: [ip], ready: ready || at > 0 }))
+    const endpointSlices = [slice([], { endpoints })]
+    world.update({ services: [service()], endpointSlices, trafficPolicies: [policy({ outlier })] })
+  }
+  of(true, DEFAULT_OUTLIER)
+  failing(world, 0)
+  const ejected = world.endpoint(0)
+  of(false, DEFAULT_OUTLIER)
+  of(true, DEFAULT_OUTLIER)
+  t.equal(world.endpoint(0), ejected)
+  t.ok(ejected.ejectedUntil > world.clock.now(), 'what is not ready for a moment stays ejected')
+  of(false, DEFAULT_OUTLIER)
+  of(false, undefined)
+  of(true, undefined)
+  t.equal(world.endpoint(0), ejected)
+  t.notOk(ejected.ejectedUntil > world.clock.now())
+  of(true, DEFAULT_OUTLIER)
+  t.equal(world.named('shop.default').health?.ejected, 0)
+})
+
 t.test('catalog: health is looked at once a second', async (t) => {
   const world = new World()
   const state = { services: [service()], endpointSlices: [slice(['10.1.0.1', '10.1.0.2'])] }

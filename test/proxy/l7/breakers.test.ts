@@ -156,6 +156,18 @@ onBoth(
   },
 )
 
+onBoth(t, 'breakers: nobody is ejected for tiring of uploads that stall', async (t, kind) => {
+  const tired = await backend(t, (connection) => {
+    connection.end()
+  })
+  const { f, health, first } = await watching(t, [tired, tired], { kind })
+  for (let turn = 0; turn < 10; turn += 1) {
+    const upload = 'POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 9\r\n\r\nx'
+    t.match(await f.exchange(upload), /^HTTP\/1\.1 502 /)
+  }
+  t.match(health.view(first, f.clock.now()), { state: 'closed', consecutiveFailures: 0 })
+})
+
 onBoth(t, 'breakers: while the probe is out, nobody else is sent there', async (t, kind) => {
   let isBack = false
   const bad = await backend(t, (connection) => {

@@ -35,6 +35,31 @@ onBoth(t, 'drain: idle ones end at once, busy ones with their answer', async (t,
   t.equal(f.sessions.size, 0)
 })
 
+onBoth(t, 'drain: connections on which nobody has spoken end at once', async (t, kind) => {
+  const server = await backend(t, answering(ok('x')))
+  const f = await L7.start(t, [server], { kind, protocol: '' })
+  // The endpoint is connected to beforehand, in case that its server speaks first.
+  const dialled = await f.client()
+  await server.connection(0)
+  await until('the first is joined', () => f.connected === 1)
+  const spoken = await f.client()
+  await spoken.send(get())
+  await spoken.until((text) => messages(text).length === 1)
+  // Where HTTP was spoken that waits for a while.
+  const fresh = await f.client()
+  await until('the proxy has all', () => f.sessions.size === 3)
+  f.reception.drain()
+  const drained = f.sessions.drain(30_000)
+  t.equal(await dialled.over(), 'ECONNRESET')
+  t.equal(await fresh.over(), 'ECONNRESET')
+  t.equal(await spoken.over(), '')
+  spoken.end()
+  await drained
+  t.same(f.failures, {}, 'which is no failure')
+  f.reception.stop()
+  t.equal(f.connected, 0)
+})
+
 onBoth(t, 'drain: what outlives the grace is reset on both sides', async (t, kind) => {
   const server = await backend(t, () => undefined)
   const f = await L7.start(t, [server], { kind })

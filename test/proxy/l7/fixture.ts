@@ -12,6 +12,7 @@ import { RouteTable } from '../../../src/proxy/route/route-table.ts'
 import { CounterRegistry } from '../../../src/proxy/stack/counters.ts'
 import { Destination, type Mode, type Protocol } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
+import type { RequestCounters } from '../../../src/proxy/stack/request-counters.ts'
 import { Sessions } from '../../../src/proxy/upstream/sessions.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { RawBackend, RawClient, type Script } from '../../support/http-peer.ts'
@@ -161,8 +162,8 @@ export class L7 {
   /** Failed requests by error, over all endpoints. */
   get failures(): Record<string, number> {
     const all: Record<string, number> = {}
-    for (const { requests } of this.counters.all()) {
-      for (const [code, count] of requests?.failures ?? []) all[code] = (all[code] ?? 0) + count
+    for (const { failures } of this.#requests()) {
+      for (const [code, count] of failures) all[code] = (all[code] ?? 0) + count
     }
     return all
   }
@@ -170,11 +171,17 @@ export class L7 {
   /** Requests that are over, by status, over all endpoints. */
   get statuses(): Record<number, number> {
     const all: Record<number, number> = {}
-    for (const { requests } of this.counters.all()) {
-      for (const [status, count] of requests?.statuses() ?? [])
-        all[status] = (all[status] ?? 0) + count
+    for (const requests of this.#requests()) {
+      for (const [status, count] of requests.statuses()) all[status] = (all[status] ?? 0) + count
     }
     return all
+  }
+
+  /** Of every endpoint and every route. */
+  *#requests(): Iterable<RequestCounters> {
+    for (const line of this.counters.all()) {
+      for (const [, requests] of line.byRoute()) yield requests
+    }
   }
 
   /** Everything that must be 0 when nothing is under way, and idle connections are not counted. */
@@ -183,7 +190,7 @@ export class L7 {
     const lines = [...this.counters.all()]
     return {
       endpoints: endpoints.reduce((sum, { open }) => sum + open, 0),
-      active: lines.reduce((sum, { requests }) => sum + (requests?.active ?? 0), 0),
+      active: lines.reduce((sum, { active }) => sum + active, 0),
       pending: this.destination.pending.length,
       sessions: this.sessions.size,
     }

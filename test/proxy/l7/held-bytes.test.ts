@@ -1,8 +1,12 @@
 // Bytes that wait for a slow peer lie in the other connection's read buffer: it must live until they are gone.
 
 import t, { type Test } from 'tap'
+import { DEFAULT_OUTLIER } from '../../../src/api/resources.ts'
+import { seededRandom } from '../../../src/lib/random.ts'
 import { PENDING } from '../../../src/proxy/net/connection.ts'
 import { Reception } from '../../../src/proxy/reception.ts'
+import { OutlierDetection } from '../../../src/proxy/resilience/outlier-detection.ts'
+import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import { Measurement } from '../../../src/proxy/telemetry/measurement.ts'
 import { Balancing } from '../../../src/proxy/upstream/balancing.ts'
 import { FakeConnection } from '../../support/fake-sockets.ts'
@@ -11,6 +15,7 @@ import { Fixture } from '../upstream/fixture.ts'
 
 interface Ends {
   readonly f: Fixture
+  readonly destination: Destination
   readonly client: FakeConnection
   readonly server: FakeConnection
 }
@@ -26,7 +31,7 @@ function joined(t: Test, request: string): Ends {
   const client = new FakeConnection({ ip: '10.0.0.1', port: 40_000 })
   reception.receive(client, destination, undefined)
   client.arrive(request)
-  return { f, client, server: f.sockets.last.succeed() }
+  return { f, destination, client, server: f.sockets.last.succeed() }
 }
 
 const body = 'x'.repeat(40_000)
@@ -61,6 +66,24 @@ t.test(
     t.equal(f.sessions.size, 0)
   },
 )
+
+t.test('held bytes: whoever was too slow for a response that broke off is told', async (t) => {
+  for (const isSlow of [true, false]) {
+    const ends: unknown[] = []
+    const { client, server, destination } = joined(t, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const { clock } = new Fixture(t)
+    const health = new OutlierDetection(destination, DEFAULT_OUTLIER, {
+      ...{ clock, random: seededRandom(1), log: logLines().log },
+    })
+    health.failed = ({ wasHeldBack }, _, error) => ends.push([error, wasHeldBack])
+    destination.health = health
+    if (isSlow) client.answers.push(PENDING)
+    server.arrive('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok')
+    if (isSlow) client.drain()
+    server.fail('ECONNRESET')
+    t.same(ends, [['response-incomplete', isSlow]])
+  }
+})
 
 t.test('held bytes: a tunnel waits for the head that grants it', async (t) => {
   const { client, server } = joined(t, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')

@@ -55,7 +55,7 @@ onBoth(t, 'routes: each request is counted for its own', async (t, kind) => {
     sum(f, 'cart', ({ failures }) => failures.get('downstream-reset') ?? 0),
     1,
   )
-  t.same([f.failures, f.underWay['endpoints']], [{}, 0])
+  t.same([f.failures, f.underWay['endpoints']], [{ 'downstream-reset': 1 }, 0])
 })
 
 onBoth(t, 'routes: one that no endpoint got, and one that was sent again', async (t, kind) => {

@@ -12,6 +12,7 @@ import { isBadResponse, isToBlame } from '../../../src/proxy/resilience/blame.ts
 import type { Exchange } from '../../../src/proxy/stack/exchange.ts'
 import { Verdict } from '../../../src/proxy/stack/health.ts'
 import { proxyStatus } from '../../../src/proxy/stack/proxy-status.ts'
+import { PLAIN_ROUTE } from '../../../src/proxy/stack/route.ts'
 import { exchangeOf } from '../balance/fixture.ts'
 
 const CODES = Object.keys(ERRORS) as ErrorCode[]
@@ -41,9 +42,26 @@ t.test('blame: a deadline counts only after longer than is usual', async (t) => 
   t.notOk(blamed(exchangeOf([]), 1000).includes('deadline-exceeded'))
 })
 
+t.test('blame: a policy’s own time counts, if the endpoint had half of it', async (t) => {
+  const exchange = exchangeOf([])
+  exchange.route = { ...PLAIN_ROUTE, timeouts: { ...PLAIN_ROUTE.timeouts, request: 500 } }
+  t.notOk(blamed(exchange, 500).includes('deadline-exceeded'), 'it was not what it ran out of')
+  exchange.deadlineSource = 'route'
+  t.ok(blamed(exchange, 250).includes('deadline-exceeded'))
+  t.notOk(blamed(exchange, 249).includes('deadline-exceeded'), 'the rest of a retry')
+  exchange.response = responding(504, told('deadline-exceeded')).response
+  exchange.status = 504
+  t.ok(isBadResponse(exchange, 250, 1000), 'its own sidecar says so first')
+  t.notOk(isBadResponse(exchange, 249, 1000))
+})
+
 t.test('blame: who sends slowly runs out of time by himself', async (t) => {
   const exchange = posting()
-  t.same(blamed(exchange), [...ALWAYS].sort())
+  // Servers too tire of a client that stands still.
+  t.same(blamed(exchange), ALWAYS.filter((code) => code !== 'upstream-reset').sort())
+  exchange.response = responding(502, told('upstream-reset')).response
+  exchange.status = 502
+  t.notOk(isBadResponse(exchange, 0, 1000), 'seen by its own sidecar')
   exchange.requestEnded = true
   t.same(blamed(exchange), [...ALWAYS, ...TIMEOUTS, 'deadline-exceeded'].sort())
 })
@@ -52,6 +70,8 @@ t.test('blame: who reads slowly does too, but a response that breaks off is bad'
   const exchange = exchangeOf([])
   exchange.verdict = Verdict.good
   t.same(blamed(exchange), [...ALWAYS].sort())
+  exchange.wasHeldBack = true
+  t.same(blamed(exchange), ALWAYS.filter((code) => code !== 'response-incomplete').sort())
 })
 
 t.test(
@@ -63,10 +83,16 @@ t.test(
     exchange.needsNew = true
     t.ok(blamed(exchange).includes('upstream-reset'), 'the second time it is')
     const post = posting()
+    post.requestEnded = true
     post.wasReused = true
     t.ok(blamed(post).includes('upstream-reset'), 'and so it is where it cannot go again')
   },
 )
+
+/** What an endpoint's own sidecar says of a failure. */
+function told(error: ErrorCode): string {
+  return `Proxy-Status: ${proxyStatus(error, 'some, "details"', '10.1.0.1:80')}`
+}
 
 function responding(status: number, ...fields: readonly string[]): Exchange {
   const text = [`HTTP/1.1 ${status} X`, ...fields, 'Content-Length: 0', '', ''].join('\r\n')
@@ -87,21 +113,19 @@ t.test('blame: statuses from 500 on, but for those that speak of the request', a
 })
 
 t.test('blame: what the endpoint’s own sidecar says is heard', async (t) => {
-  const told = (error: ErrorCode, took = 0): boolean => {
-    const status = proxyStatus(error, 'some, "details"', '10.1.0.1:80')
-    return isBadResponse(responding(503, `Proxy-Status: ${status}`), took, 1000)
-  }
+  const isBad = (error: ErrorCode, took = 0): boolean =>
+    isBadResponse(responding(503, told(error)), took, 1000)
   for (const error of ['endpoint-refused', 'upstream-reset', 'internal', 'idle-timeout'] as const) {
-    t.ok(told(error), error)
+    t.ok(isBad(error), error)
   }
   for (const error of [
     ...(['overloaded', 'request-limit', 'pending-limit', 'connection-limit'] as const),
     ...(['deadline-unmeetable', 'request-refused', 'fault-injected'] as const),
   ]) {
-    t.notOk(told(error), error)
+    t.notOk(isBad(error), error)
   }
-  t.notOk(told('deadline-exceeded', 1000), 'a deadline that nobody could meet')
-  t.ok(told('deadline-exceeded', 1001))
+  t.notOk(isBad('deadline-exceeded', 1000), 'a deadline that nobody could meet')
+  t.ok(isBad('deadline-exceeded', 1001))
   for (const value of [
     'other; error=overloaded; details="overloaded"',
     'underpass; error=connection_limit_reached',

@@ -20,6 +20,8 @@ t.test('retry-after: seconds', async (t) => {
   t.equal(read('Retry-After: 0'), 0)
   t.equal(read('X-A: b', 'retry-AFTER:   120 '), 120_000)
   t.equal(read('Retry-After: 9999999999'), 9_999_999_999_000)
+  t.equal(read('Retry-After: 12345678901'), 12_345_678_901_000)
+  t.equal(read(`Retry-After: ${'9'.repeat(400)}`), Infinity, 'and not as if nobody had asked')
   t.equal(read('Retry-After: 1', 'Retry-After: 2'), 1000, 'the first')
 })
 
@@ -34,7 +36,7 @@ t.test('retry-after: dates, in the three forms', async (t) => {
 t.test('retry-after: what says nothing', async (t) => {
   t.same(read(), NaN)
   for (const value of [
-    ...['', '-1', '1.5', '1s', '12345678901', 'tomorrow', '0x10', '1e3'],
+    ...['', '-1', '1.5', '1s', 'tomorrow', '0x10', '1e3'],
     ...['2026-11-06T12:00:05Z', 'Fri, 6 Nov 2026 12:00:05 GMT', 'Fri, 06 Nov 2026 12:00:05 CET'],
     'Fri, 06 Foo 2026 12:00:05 GMT',
   ]) {

@@ -79,6 +79,10 @@ class SecondDownstream implements Downstream {
     return this.#client?.hasBegun === true
   }
 
+  get isAnswered(): boolean {
+    return this.#client?.isAnswered === true
+  }
+
   ready(): void {
     const { exchange } = this
     const upstream = exchange?.upstream

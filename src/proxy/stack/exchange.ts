@@ -51,6 +51,8 @@ export interface Stage {
 export interface Downstream {
   /** The head of the response proper has left: nothing else can be answered any more. */
   readonly hasBegun: boolean
+  /** All of the response has left: of the exchange nothing is awaited but the rest of the request. */
+  readonly isAnswered: boolean
   /** The request can be sent now: gives upstream the body that is there, and goes on reading. */
   ready(): void
   /** A 1xx other than 101. */
@@ -290,6 +292,8 @@ export class Exchange implements Choice {
   rest(): void {
     this.kept = undefined
     this.replay = undefined
+    this.request = this.#head
+    this.#spare = undefined
   }
 
   /** The client's connection is closed, and nothing of it is under way. */

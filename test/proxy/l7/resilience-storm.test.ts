@@ -19,6 +19,8 @@ import { Asked, isRightlyAnswered, stormyApplication } from './storm-peers.ts'
 
 const AT_ONCE = 16
 const EACH = 14
+/** Of the clock that is turned: longer than any time of a policy. */
+const PATIENCE = 30_000
 
 class Storm {
   readonly random: Random
@@ -120,13 +122,15 @@ class Storm {
   }
 
   async #answers(client: RawClient, mine: readonly Asked[]): Promise<void> {
+    const { clock } = this.f
+    const end = clock.now() + PATIENCE
     const isOver = (): boolean =>
       client.closed || client.ended || isRightlyAnswered(client.text, mine, true) !== ''
-    await until('its answers', isOver, 5000).catch(() => {
-      const last = mine.at(-1)
-      this.problems.push(`no answer to ${last?.token}: ${JSON.stringify(client.text.slice(-300))}`)
-      client.reset()
-    })
+    await until('its answers', () => isOver() || clock.now() > end, 30_000)
+    if (isOver()) return
+    const last = mine.at(-1)
+    this.problems.push(`no answer to ${last?.token}: ${JSON.stringify(client.text.slice(-300))}`)
+    client.reset()
   }
 }
 

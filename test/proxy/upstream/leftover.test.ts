@@ -22,6 +22,7 @@ const busy = (fields: string, body = ''): string => `HTTP/1.1 503 Busy\r\n${fiel
 class Client implements Downstream {
   readonly exchange: Exchange
   hasBegun = false
+  isAnswered = false
   answer = ''
   readonly #bytes: Buffer
   readonly #isWhole: boolean

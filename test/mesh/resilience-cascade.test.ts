@@ -2,7 +2,7 @@
 // that have two seconds each. With the strategies of the mesh nobody waits longer, nothing is begun that nobody waits
 // for, and it is over when the stall is over. Without them it is not, which is shown too.
 //
-// The stall is one of 8 s; UNDERPASS_STALL_SECONDS=30 makes it longer.
+// The stall is one of 8 s; STALL_SECONDS=30 makes it longer.
 
 import t, { type Test } from 'tap'
 import { insideWorld } from '../../demo/pods/world.ts'
@@ -15,7 +15,7 @@ import type { ServiceStats } from '../support/service-program.ts'
 const skip = insideWorld() ? false : 'needs a world: npm test -- mesh/resilience-cascade'
 
 const NAMES = ['a', 'b', 'c', 'd'] as const
-const STALL = Number(process.env['UNDERPASS_STALL_SECONDS'] ?? 8)
+const STALL = Number(process.env['STALL_SECONDS'] ?? 8)
 /** Requests a second; the last application manages 190. */
 const RATE = 120
 const LAST = { serviceMs: 20, concurrency: 4 }

@@ -16,6 +16,7 @@ export type Ended = (status: number, error: ErrorCode | undefined) => void
 
 class Call implements Downstream {
   hasBegun = false
+  readonly isAnswered = false
   isFree = true
   readonly #exchange: Exchange
   readonly #reader = new RequestReader(DEFAULT_LIMITS)

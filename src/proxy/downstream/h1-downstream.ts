@@ -34,7 +34,6 @@ const HEAD_TICKS = 60
 const ABANDONED: Millis = 3000
 /** Nobody is there to be answered, or there is no time for it. */
 const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
-
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
 
 const READING = 0
@@ -83,6 +82,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
 
   get hasBegun(): boolean {
     return this.#response.headSent
+  }
+
+  get isAnswered(): boolean {
+    return this.#response.isComplete
   }
 
   onData(_: Connection, chunk: Buffer): void {

@@ -5,9 +5,9 @@
 // turns, and it needs the application for as long as most do. Without the second half those that are served would be
 // the ones that are about to be too late, and under overload nobody would be in time.
 // A place is taken from when a request goes on until its response has ended, so event streams and long polls hold one.
-// A request that was cut before its answer keeps its place too, for the application may have it still: one that stands
-// still finds everything that it was sent in its sockets when it goes on, however long ago nobody wanted it any more.
-// Those places are free again when it answers anything, or one by one.
+// While the application answers nothing at all, a request that was cut before its answer keeps its place too: one that
+// stands still finds everything that it was sent in its sockets when it goes on, however long ago nobody wanted it any
+// more. Those places are free again when it answers anything, or one by one.
 // A tunnel does not: a WebSocket that is open is no work, and idle ones must not shut out requests. While a request
 // waits its connection is not read. How long it has is left to Deadlines, which also ends its wait.
 
@@ -49,6 +49,12 @@ const FAILED = 500
 /** Ends that come from the client's side, and not from the application. */
 const CUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['deadline-exceeded', 'downstream-reset'])
 
+/** An application that takes longer than so many of its usual times, and this at least, to answer anything is silent. */
+const SILENCE = 10
+const LEAST_SILENCE: Millis = 100
+/** Of a sample in the moving average of how long an answer takes. */
+const USUAL = 0.05
+
 /** So often an application that answers nothing is given another request. */
 const PROBE_PERIOD: Millis = 1000
 
@@ -59,6 +65,10 @@ export class Admission implements Stage, AdmissionView {
   #owed = 0
   /** Somebody was asked although all places were owed, and there was no answer since. */
   #hasProbed = false
+  /** When the head of a response came last. */
+  #answeredAt: Millis = NaN
+  /** How long that takes, of those that come: one that stands still does not make silence usual. */
+  #usual: Millis = NaN
   #probing: Timer | undefined
   readonly #destination: Destination
   readonly #above: Stage
@@ -120,6 +130,7 @@ export class Admission implements Stage, AdmissionView {
       // To the head: how fast the client takes the rest is not the application's doing. A failure is fast, or slow, for
       // reasons of its own.
       this.#hasProbed = false
+      this.#heard(exchange)
       if (this.#owed > 0) this.#forgive(this.#owed)
       if (exchange.status < FAILED) {
         this.#gradient?.sample(exchange.now - exchange.sentAt, this.active, exchange.now)
@@ -152,13 +163,25 @@ export class Admission implements Stage, AdmissionView {
       if (error === 'deadline-exceeded' && isUnanswered) {
         this.#gradient?.sample(time, this.active, now)
       }
-      if (isUnanswered && exchange.sent > 0 && error !== undefined && CUT.has(error)) {
+      const isCut = error !== undefined && CUT.has(error) && exchange.sent > 0
+      if (isUnanswered && isCut && this.#isSilent(now)) {
         exchange.place = NO_PLACE
         this.#owe()
         return
       }
     }
     this.#free(exchange)
+  }
+
+  #heard({ now, sentAt }: Exchange): void {
+    const time = now - sentAt
+    this.#usual = Number.isNaN(this.#usual) ? time : this.#usual + (time - this.#usual) * USUAL
+    this.#answeredAt = now
+  }
+
+  /** Nothing has come from it for so long that it may stand still. Before the first answer that is not known. */
+  #isSilent(now: Millis): boolean {
+    return !(now - this.#answeredAt <= Math.max(LEAST_SILENCE, SILENCE * this.#usual))
   }
 
   /** The place of a request that was cut stays taken. Where nobody is left who could be answered, one is asked at once. */

@@ -69,11 +69,17 @@ export class Deadlines implements Stage, AlarmListener<Exchange> {
   }
 
   rang(exchange: Exchange): void {
-    exchange.upstream?.cancel()
-    exchange.downstream.discard()
-    this.#expire(exchange)
-    exchange.now = this.world.clock.now()
+    const { downstream } = exchange
     const holder = exchange.lowest ?? this
+    exchange.upstream?.cancel()
+    exchange.now = this.world.clock.now()
+    // The time is the response's, and that was in time.
+    if (downstream.isAnswered) {
+      holder.ended(exchange, undefined)
+      return
+    }
+    downstream.discard()
+    this.#expire(exchange)
     holder.ended(exchange, OVER)
   }
 

@@ -24,6 +24,7 @@ export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined
   hedge.route = exchange.route
   hedge.deadline = exchange.deadline
   hedge.plainBody = exchange.plainBody
+  hedge.lacksHost = exchange.lacksHost
   hedge.attempt = exchange.attempt
   hedge.sent = exchange.sent
   hedge.kept = exchange.kept
@@ -76,6 +77,10 @@ class SecondDownstream implements Downstream {
 
   get hasBegun(): boolean {
     return this.#client?.hasBegun === true
+  }
+
+  get isAnswered(): boolean {
+    return this.#client?.isAnswered === true
   }
 
   ready(): void {

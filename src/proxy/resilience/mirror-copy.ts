@@ -24,6 +24,7 @@ export interface MirrorOwner {
 
 export class MirrorCopy implements Downstream {
   hasBegun = false
+  readonly isAnswered = false
   readonly exchange: Exchange
   readonly bytes: Buffer
   /** It is a request that would be taken from a client. */

@@ -136,6 +136,11 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   #cutShort(exchange: Exchange, error: 'per-try-timeout' | 'response-timeout', now: Millis): void {
     const { perTry, responseHeaders } = exchange.route.timeouts
     exchange.upstream?.cancel()
+    if (exchange.downstream.isAnswered) {
+      exchange.now = now
+      exchange.lowest?.ended(exchange, undefined)
+      return
+    }
     exchange.downstream.discard()
     exchange.details = `${error === 'per-try-timeout' ? perTry : responseHeaders} ms`
     exchange.now = now

@@ -9,6 +9,7 @@ import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import { Alarm, type TimerWheel } from '../../lib/timer-wheel.ts'
 import { Event } from '../http/h1/event.ts'
+import { Field, fieldBits } from '../http/h1/fields.ts'
 import type { Head } from '../http/h1/head.ts'
 import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
@@ -30,6 +31,9 @@ export const NO_PLACE = -1
 /** It is one of those that the application works on. */
 export const AT_WORK = -2
 
+const UPGRADE = fieldBits(Field.upgrade)
+const HOST = fieldBits(Field.host)
+
 /** A step on the way of a request: built once for a destination; what it needs for a request it keeps in the exchange. */
 export interface Stage {
   /** Takes a request further down. Its head can be read until it is sent. */
@@ -47,6 +51,8 @@ export interface Stage {
 export interface Downstream {
   /** The head of the response proper has left: nothing else can be answered any more. */
   readonly hasBegun: boolean
+  /** All of the response has left: of the exchange nothing is awaited but the rest of the request. */
+  readonly isAnswered: boolean
   /** The request can be sent now: gives upstream the body that is there, and goes on reading. */
   ready(): void
   /** A 1xx other than 101. */
@@ -148,6 +154,8 @@ export class Exchange implements Choice {
   needsNew = false
   /** The client knows no chunks (HTTP/1.0). */
   plainBody = false
+  /** It came without a Host, and is sent with its endpoint's name. */
+  lacksHost = false
   /** The request as it was sent, if that was all of it: it can be sent again. */
   kept: Buffer | undefined = undefined
   /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
@@ -232,6 +240,7 @@ export class Exchange implements Choice {
     this.wasReused = false
     this.needsNew = false
     this.plainBody = false
+    this.lacksHost = false
     this.kept = undefined
     this.replay = undefined
     this.isAtHand = false
@@ -267,10 +276,14 @@ export class Exchange implements Choice {
     reader.restart()
     if (reader.read(kept, 0, kept.length) !== Event.head) return false
     this.request = reader.head
-    if (this.kept === undefined) return true
+    if (this.kept === undefined) {
+      // As it came, it asks for what it was kept from asking for.
+      if ((this.requestCut & UPGRADE) !== 0) this.request.upgrade = false
+      return true
+    }
     this.kept = kept
-    // They stand in what was sent.
-    this.requestCut = 0
+    // They stand in what was sent. So does the name of the endpoint that it was sent to.
+    this.requestCut = this.lacksHost ? HOST : 0
     this.requestLines = undefined
     return true
   }
@@ -279,6 +292,8 @@ export class Exchange implements Choice {
   rest(): void {
     this.kept = undefined
     this.replay = undefined
+    this.request = this.#head
+    this.#spare = undefined
   }
 
   /** The client's connection is closed, and nothing of it is under way. */

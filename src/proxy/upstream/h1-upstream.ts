@@ -253,7 +253,8 @@ export class H1Upstream implements Receiver, Upstream {
     const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
     writer.request(request, hop | exchange.requestCut | cutForResilience(exchange))
     // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
-    if (!request.has(HOST)) writer.add('Host', exchange.endpoint?.key ?? '')
+    exchange.lacksHost ||= !request.has(HOST)
+    if (exchange.lacksHost) writer.add('Host', exchange.endpoint?.key ?? '')
     if (request.upgrade) {
       writer.addLines(request.trailersWelcome ? UPGRADE_TRAILERS_LINES : UPGRADE_LINE)
     } else if (request.trailersWelcome) {

@@ -42,7 +42,7 @@ function runPicks(picker: Picker, exchange: Exchange, withAffinity: boolean): vo
 }
 
 /** The least of some rounds: compilation, which may fall into any, is not what is asked for. */
-function bytesOf(run: () => void, rounds = 25): number {
+function bytesOf(run: () => void, rounds = 200): number {
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < rounds && least > MOST_BYTES; round += 1) {
     collect()

@@ -65,7 +65,7 @@ export function exchangeOf(fields: readonly string[], source = '10.0.0.1'): Exch
   const downstream = {
     ...{ ready: nothing, interim: nothing, head: nothing, body: nothing, end: nothing },
     ...{ flush: () => true, discard: nothing, fail: nothing, resume: nothing },
-    ...{ hasBegun: false, over: nothing, tunnel: nothing },
+    ...{ hasBegun: false, isAnswered: false, over: nothing, tunnel: nothing },
   }
   const [endpoint] = endpointsOf(1)
   if (endpoint === undefined) throw new Error()

@@ -59,6 +59,7 @@ export class Notes implements Stage {
 /** A client that hears of nothing. */
 const NOBODY: Downstream = {
   hasBegun: false,
+  isAnswered: false,
   ready: () => undefined,
   interim: () => undefined,
   head: () => undefined,

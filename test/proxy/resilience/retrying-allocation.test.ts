@@ -59,7 +59,7 @@ class Above implements Stage {
   }
 }
 
-function bytesOf(run: () => void, most: number, rounds = 25): number {
+function bytesOf(run: () => void, most: number, rounds = 200): number {
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < rounds && least > most; round += 1) {
     collect()

@@ -16,6 +16,7 @@ import type { FakeClock } from '../../support/fake-clock.ts'
 export class Client implements Downstream {
   readonly said: string[] = []
   hasBegun = false
+  isAnswered = false
   exchange: Exchange | undefined
   /** The rest of the request, which is given when it may be. */
   body: Downstream['body'] = (bytes, start, end) => {

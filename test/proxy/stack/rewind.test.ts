@@ -40,6 +40,12 @@ t.test('rest: an idle client holds no memory of its last request', async (t) => 
   const exchange = exchangeOf([])
   exchange.kept = Buffer.from('x')
   exchange.replay = new Replay(exchange.request)
+  const { request } = exchange
+  t.equal(exchange.rewind(), false, 'no request')
+  exchange.kept = undefined
+  t.equal(exchange.rewind(), true)
+  t.not(exchange.request, request)
   exchange.rest()
   t.same([exchange.kept, exchange.replay], [undefined, undefined])
+  t.equal(exchange.request, request, 'nor the head that was read again')
 })

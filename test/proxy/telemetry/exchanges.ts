@@ -10,6 +10,7 @@ import { type Downstream, Exchange } from '../../../src/proxy/stack/exchange.ts'
 
 const nobody: Downstream = {
   hasBegun: false,
+  isAnswered: false,
   ready: () => undefined,
   interim: () => undefined,
   head: () => undefined,

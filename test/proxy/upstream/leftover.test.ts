@@ -11,6 +11,9 @@ import type { FakeConnection } from '../../support/fake-sockets.ts'
 import { Fixture } from './fixture.ts'
 
 const GET = 'GET /first HTTP/1.1\r\nHost: a\r\nX-Kept: yes\r\n\r\n'
+/** As it is sent again. */
+const again = (text: string): string =>
+  text.replace('\r\n\r\n', '\r\nx-envoy-attempt-count: 2\r\n\r\n')
 const OTHER = 'PUT /another-one HTTP/1.1\r\nHost: other\r\nContent-Length: 9\r\n\r\nsomething'
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const busy = (fields: string, body = ''): string => `HTTP/1.1 503 Busy\r\n${fields}\r\n\r\n${body}`
@@ -19,6 +22,7 @@ const busy = (fields: string, body = ''): string => `HTTP/1.1 503 Busy\r\n${fiel
 class Client implements Downstream {
   readonly exchange: Exchange
   hasBegun = false
+  isAnswered = false
   answer = ''
   readonly #bytes: Buffer
   readonly #isWhole: boolean
@@ -207,7 +211,7 @@ t.test(
     t.ok(client.exchange.rewind())
     client.exchange.needsNew = true
     const second = way.send(client)
-    t.equal(written(second), GET)
+    t.equal(written(second), again(GET))
     second.arrive(ANSWER)
     t.equal(client.answer, 'ok')
   },
@@ -223,7 +227,7 @@ t.test('leftover: the same with a body, while the other request is under way', a
   way.pool.open(other.exchange)
   t.ok(client.exchange.rewind())
   client.exchange.needsNew = true
-  t.equal(written(way.send(client)), text)
+  t.equal(written(way.send(client)), again(text))
 })
 
 t.test('leftover: a rest that is too long costs the connection', async (t) => {

@@ -63,7 +63,7 @@ t.test('resilience: an instance that is slow', { skip }, async (t) => {
     const seen = await slacken('guarded', spec, 10)
     tell(t, 'breaker', seen)
     const later = seen.after.slice(5)
-    t.ok(later.length >= 3, `${later.length} seconds`)
+    t.ok(later.length >= 2, `${later.length} seconds`)
     const worst = Math.max(...later)
     t.ok(worst <= limitOf(seen), `p99 ${worst.toFixed(0)} of ${limitOf(seen).toFixed(0)} ms`)
     t.equal(seen.report.all.ok, seen.report.all.sent, 'nothing failed')

@@ -52,19 +52,21 @@ export class Deadlines implements Stage, AlarmListener<Exchange> {
       }
       this.world.wheel.set(exchange.deadlineAlarm, deadline, now, this)
       this.#written?.remember(exchange)
+    } else {
+      this.#written?.revive(exchange)
     }
     this.#below.open(exchange)
   }
 
   headers(exchange: Exchange): void {
     if (exchange.deadline !== NO_LIMIT && exchange.response?.framing === Framing.tunnel) {
-      this.#letGo(exchange)
+      this.#letGo(exchange, undefined)
     }
     this.#above.headers(exchange)
   }
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
-    if (exchange.deadline !== NO_LIMIT) this.#letGo(exchange)
+    if (exchange.deadline !== NO_LIMIT) this.#letGo(exchange, error)
     this.#above.ended(exchange, error)
   }
 
@@ -92,9 +94,9 @@ export class Deadlines implements Stage, AlarmListener<Exchange> {
     lower(exchange, startedAt + route.timeouts.request, 'route')
   }
 
-  #letGo(exchange: Exchange): void {
+  #letGo(exchange: Exchange, error: ErrorCode | undefined): void {
     exchange.deadlineAlarm.stop()
-    this.#written?.release(exchange)
+    this.#written?.release(exchange, error === OVER || error === 'downstream-reset')
   }
 
   /** Says whose time it was. */

@@ -3,9 +3,10 @@
 //
 // One memory for a proxy: inbound writes it, outbound reads it. A deadline is remembered while its request is under
 // way. Of several inbound requests of one trace at the same time the latest deadline holds, so that none is cut too
-// early, and it holds until the last of them has ended: what the application does after its answers is not cut. An
-// entry ends with its deadline at the latest. Requests without a deadline count for nothing here. The memory is
-// bounded (trace-table.ts): under more traces than fit, those unused for longest lose only what they would inherit.
+// early, and it holds until the last of them has ended: what the application does after its answers is not cut. If that
+// one had no answer, because its time was over or its client had gone, the time of the trace is over: what the
+// application still asks for is for nobody, and is refused for half a minute, or until a request of the trace comes that
+// has time. Requests without a deadline count for nothing else here. The memory is bounded (trace-table.ts): under more traces than fit, those unused for longest lose only what they would inherit.
 
 import { randomFillSync } from 'node:crypto'
 import type { Millis } from '../../lib/duration.ts'
@@ -47,18 +48,28 @@ export class TraceDeadlines {
     this.#table ??= new TraceTable(this.#capacity, this.#hash)
     exchange.traces ??= new Float64Array(MOST_IDS)
     for (let i = 0; i < count; i++) {
-      exchange.traces[i] = this.#table.hold(this.#ids.words, i * WORDS, exchange.deadline)
+      const { deadline, now } = exchange
+      exchange.traces[i] = this.#table.hold(this.#ids.words, i * WORDS, deadline, now)
     }
   }
 
-  /** The request has ended. Safe to call twice, and for one that was not remembered. */
-  release({ traces }: Exchange): void {
+  /** An inbound request has no deadline: nor has its trace, if that was over. */
+  revive(exchange: Exchange): void {
+    const table = this.#table
+    if (table === undefined || table.size === 0) return
+    const count = this.#ids.read(exchange)
+    for (let i = 0; i < count; i++) table.revive(this.#ids.words, i * WORDS)
+  }
+
+  /** The request has ended; without its answer if it `wasCut`. Safe to call twice, and for one that was not remembered. */
+  release({ traces, now }: Exchange, wasCut = false): void {
     if (traces === undefined) return
     for (let i = 0; i < MOST_IDS; i++) {
       const handle = traces[i] ?? NOTHING
       if (handle === NOTHING) return
       traces[i] = NOTHING
-      this.#table?.release(handle)
+      if (wasCut) this.#table?.cut(handle, now)
+      else this.#table?.release(handle)
     }
   }
 

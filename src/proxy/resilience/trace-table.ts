@@ -12,6 +12,9 @@ import type { HalfSipHash } from '../../lib/half-sip-hash.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 import { WORDS } from './trace-ids.ts'
 
+/** How long it is known of an id whose requests were cut that its time is over. */
+const KEPT: Millis = 30_000
+
 /** Indexes fit 16 bits, and a handle has the rest of the 53. */
 const MOST = 32_767
 const TURN = 32_768
@@ -60,7 +63,8 @@ export class TraceTable {
   }
 
   /** Remembers the later of this deadline and the one that is there for the id at `at`; gives what to let go of. */
-  hold(words: Int32Array, at: number, deadline: Millis): number {
+  hold(words: Int32Array, at: number, deadline: Millis, now: Millis): number {
+    this.#dropOldest(now)
     const place = this.#placeOf(words, at)
     let index = this.#indexOf(place, words, at)
     if (index === 0) {
@@ -84,18 +88,45 @@ export class TraceTable {
     if (holders === 0) this.#remove(index)
   }
 
-  /** The deadline of the id at `at`; NO_LIMIT if none is remembered. One that is over is forgotten. */
+  /** One holder less, whose time is over: with the last one, the id's is, and that is known for a while. */
+  cut(handle: number, now: Millis): void {
+    const index = handle % TURN
+    if (Math.floor(handle / TURN) !== this.#turns[index]) return
+    const holders = (this.#holders[index] ?? 0) - 1
+    this.#holders[index] = holders
+    if (holders > 0) return
+    this.#deadlines[index] = Math.min(now, this.#deadlines[index] ?? now)
+  }
+
+  /** Forgets that the time of the id at `at` is over: it goes on without a deadline. */
+  revive(words: Int32Array, at: number): void {
+    const index = this.#indexOf(this.#placeOf(words, at), words, at)
+    if (index !== 0 && this.#holders[index] === 0) this.#remove(index)
+  }
+
+  /** The deadline of the id at `at`, which may be over; NO_LIMIT if none is remembered. */
   find(words: Int32Array, at: number, now: Millis): Millis {
+    this.#dropOldest(now)
     const index = this.#indexOf(this.#placeOf(words, at), words, at)
     if (index === 0) return NO_LIMIT
-    const deadline = this.#deadlines[index] ?? NO_LIMIT
-    if (deadline <= now) {
+    if (this.#isDone(index, now)) {
       this.#remove(index)
       return NO_LIMIT
     }
+    const deadline = this.#deadlines[index] ?? NO_LIMIT
     this.#unlink(index)
     this.#link(index)
     return deadline
+  }
+
+  /** Nobody holds it, and it is over for long. */
+  #isDone(index: number, now: Millis): boolean {
+    return this.#holders[index] === 0 && (this.#deadlines[index] ?? 0) + KEPT <= now
+  }
+
+  /** One a call, so that what was cut does not fill the table for ever. */
+  #dropOldest(now: Millis): void {
+    if (this.#oldest !== 0 && this.#isDone(this.#oldest, now)) this.#remove(this.#oldest)
   }
 
   #placeOf(words: Int32Array, at: number): number {

@@ -26,6 +26,8 @@ import { pathOf } from './path.ts'
 const MOST_IDLE = 256
 /** An idle connection is closed after so long; nginx and Node.js servers wait 75 and 5 seconds by themselves. */
 const IDLE_TIMEOUT: Millis = 60_000
+/** One that was dialled for a request that another took: a server that stops waits for those that never spoke. */
+const UNUSED_TIMEOUT: Millis = 1000
 /** A request that cannot be sent again trusts a connection that was idle for no longer than this. */
 const TRUSTED_IDLE: Millis = 1000
 
@@ -185,11 +187,13 @@ export class H1Pool implements Pool, UpstreamHost {
 
   /** Closes what was idle for too long. True if nothing is left, and nothing will come. */
   sweep(now: Millis): boolean {
-    for (;;) {
-      const oldest = this.#idle[0]
-      if (oldest === undefined || now - oldest.idleSince < this.#patience(oldest)) break
-      this.#idle.shift()
-      oldest.close()
+    for (let at = this.#idle.length - 1; at >= 0; at -= 1) {
+      const connection = this.#idle[at]
+      // Room that is made may be taken at once, from behind.
+      if (connection === undefined || now - connection.idleSince < this.#patience(connection))
+        continue
+      this.#idle.splice(at, 1)
+      connection.close()
     }
     for (const connection of this.#idle) connection.rest()
     for (const leftover of this.#leftovers) if (leftover.sweep()) this.#leftovers.delete(leftover)
@@ -239,6 +243,7 @@ export class H1Pool implements Pool, UpstreamHost {
 
   /** How long a connection may be idle. A second before the server's own time is over, or at half of it. */
   #patience(connection: H1Upstream): Millis {
+    if (connection.uses === 0) return UNUSED_TIMEOUT
     const hint = connection.keepAliveHint
     return hint > 0 ? Math.min(IDLE_TIMEOUT, Math.max(hint - 1000, hint / 2)) : IDLE_TIMEOUT
   }

@@ -45,11 +45,21 @@ t.test('bench: every scenario at L7 on every target that is here', async (t) => 
   t.equal(done.code, 0, done.stderr)
   const { sections, goals } = readReport(out, 'l7')
   const names = ['small', 'small-raw', 'bulk', 'latency']
+  const strategies = ['strategies', 'strategies-inbound']
   const parsers = ['parser-api', 'parser-browser', 'parser-fields']
   t.same(
     sections.map(({ name }) => name),
-    [...names, 'workers', ...parsers],
+    [...names, ...strategies, 'workers', ...parsers],
   )
+  for (const { name, rows } of sections.filter((section) => strategies.includes(section.name))) {
+    const own = ['every strategy', 'no strategy']
+    const peers = here.filter((target) => !ALONE.includes(target) && target !== 'underpass')
+    t.same(rows.map(({ target }) => target).sort(), [...own, ...peers].sort(), name)
+    t.ok(
+      rows.every(({ metrics }) => (metrics['cpu']?.median ?? 0) > 0),
+      name,
+    )
+  }
   for (const { name, rows } of sections.filter((section) => names.includes(section.name))) {
     t.same(rows.map(({ target }) => target).sort(), [...here].sort(), name)
     const key = name === 'latency' ? 'p50-added' : 'cpu'

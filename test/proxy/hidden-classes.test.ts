@@ -296,7 +296,7 @@ t.test(
     t.equal(admission.active, 0, 'its time is over')
     t.ok(sameShape(shapes[0], second), 'cut')
     t.ok(sameShape(admission, others[0]), 'the stage itself')
-    t.equal(traces.size, 0)
+    t.equal(traces.size, 1, 'that it was cut is known')
   },
 )
 

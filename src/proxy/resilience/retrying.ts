@@ -116,6 +116,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   #try(exchange: Exchange): void {
     exchange.lowest = this.#below
     exchange.tryAt = exchange.now
+    exchange.earlierAttempts = exchange.attempt
     if (!hasTimes(exchange.route)) {
       this.#below.open(exchange)
       return

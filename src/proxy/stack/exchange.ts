@@ -122,6 +122,8 @@ export class Exchange implements Choice {
   endpoint: Endpoint | undefined = undefined
   /** Times that an endpoint was asked, from 1. */
   attempt = 0
+  /** Of those, before this try. */
+  earlierAttempts = 0
   /** Times that it was sent, at least in part. */
   sent = 0
   /** Times that the retry policy had it sent again. */
@@ -226,6 +228,7 @@ export class Exchange implements Choice {
     this.verdict = 0
     this.endpoint = undefined
     this.attempt = 0
+    this.earlierAttempts = 0
     this.sent = 0
     this.retries = 0
     this.route = this.destination.route

@@ -14,7 +14,7 @@ import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 
-/** What a request is taken back for because its endpoint's own sidecar could not connect: so often at most. */
+/** A try is taken back because its endpoint's own sidecar could not connect, for another endpoint: so often at most. */
 const MOST_TAKEN_BACK = 3
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MOST_CONNECT_TIMEOUTS = 5
@@ -116,7 +116,8 @@ export class Balancing implements Stage {
 
   /** True if such a response goes no further, because another endpoint can be asked. */
   #takesBack(exchange: Exchange, endpoint: Endpoint, error: ErrorCode): boolean {
-    if (exchange.attempt >= MOST_TAKEN_BACK || !exchange.rewind()) return false
+    const attempts = exchange.attempt - exchange.earlierAttempts
+    if (attempts >= MOST_TAKEN_BACK || !exchange.rewind()) return false
     const { upstream } = exchange
     exchange.status = 0
     exchange.response = undefined

@@ -25,7 +25,7 @@ const REQUESTS = 100_000
 /** As for choices (balance/allocation.test.ts): an object for every request would be 1.6 MB at least. */
 const MOST_BYTES = 200_000
 /** The times that are handed to the wheel are number objects where V8 does not see through it: a few of 16 bytes. */
-const MOST_TIMED = 6_400_000
+const MOST_TIMED = 128 * REQUESTS
 
 /** Where a try ends at once. */
 class Below implements Stage {

@@ -3,6 +3,7 @@
 import type { Millis } from '../../src/lib/duration.ts'
 import { lognormal } from './chance.ts'
 import { type Load, sendLoad } from './client.ts'
+import type { Line } from './finding.ts'
 import type { Instance } from './instance.ts'
 import { Recorder } from './recorder.ts'
 import { BETWEEN_PODS, PORT, type Policy, SimulatedWorld } from './world.ts'
@@ -18,6 +19,20 @@ export interface FleetRules {
   readonly honoursCancellation: boolean
   readonly policy: Policy
   readonly load: Omit<Load, 'host'>
+}
+
+/** A variant of a scenario, and what became of it. */
+export interface NamedFleet {
+  readonly name: string
+  readonly fleet: Fleet
+}
+
+/** A chart's lines, one a variant. */
+export function linesOf(
+  fleets: readonly NamedFleet[],
+  valuesOf: (fleet: Fleet) => Line['values'],
+): Line[] {
+  return fleets.map(({ name, fleet }) => ({ name, values: valuesOf(fleet) }))
 }
 
 /** How far times of service scatter: the 99th percentile is about three times the mean. */

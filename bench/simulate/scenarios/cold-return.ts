@@ -11,7 +11,7 @@ import {
   type Span,
   type Variant,
 } from '../finding.ts'
-import { type Fleet, type FleetRules, runFleet } from '../fleet.ts'
+import { type Fleet, type FleetRules, linesOf, runFleet } from '../fleet.ts'
 
 const INSTANCES = 4
 const WORKERS = 8
@@ -55,14 +55,13 @@ export const coldReturn: Scenario = {
       charts: [
         {
           ...{ title: 'p99', unit: 'ms', scale: 'log' },
-          lines: fleets.map(({ name, fleet: { recorder } }) => ({
-            name,
-            values: recorder.each((a, b) => recorder.percentile(99, a, b)),
-          })),
+          lines: linesOf(fleets, ({ recorder }) =>
+            recorder.each((a, b) => recorder.percentile(99, a, b)),
+          ),
         },
         {
           ...{ title: 'requests that reach it', unit: '/s', scale: 'linear' },
-          lines: fleets.map(({ name, fleet }) => ({ name, values: fleet.received[0] ?? [] })),
+          lines: linesOf(fleets, ({ received }) => received[0] ?? []),
         },
       ],
       spans: [span],

@@ -17,7 +17,7 @@ import {
   troubleOf,
   type Variant,
 } from '../finding.ts'
-import { type Fleet, type FleetRules, rateAt, runFleet, together } from '../fleet.ts'
+import { type Fleet, type FleetRules, linesOf, rateAt, runFleet, together } from '../fleet.ts'
 import type { Policy } from '../world.ts'
 
 const INSTANCES = 3
@@ -78,17 +78,13 @@ export const retryStorm: Scenario = {
       charts: [
         {
           ...{ title: 'success', unit: '%', scale: 'linear' },
-          lines: fleets.map(({ name, fleet: { recorder } }) => ({
-            name,
-            values: recorder.each((from, to) => 100 * recorder.success(from, to)),
-          })),
+          lines: linesOf(fleets, ({ recorder }) =>
+            recorder.each((from, to) => 100 * recorder.success(from, to)),
+          ),
         },
         {
           ...{ title: 'requests that reach the two well ones', unit: '/s', scale: 'linear' },
-          lines: fleets.map(({ name, fleet }) => ({
-            name,
-            values: together(fleet.received.slice(1)),
-          })),
+          lines: linesOf(fleets, ({ received }) => together(received.slice(1))),
         },
       ],
       spans: [span],

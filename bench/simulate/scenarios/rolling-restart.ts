@@ -11,7 +11,7 @@ import {
   type Span,
   type Variant,
 } from '../finding.ts'
-import { type Fleet, type FleetRules, runFleet } from '../fleet.ts'
+import { type Fleet, type FleetRules, linesOf, runFleet } from '../fleet.ts'
 import type { Policy } from '../world.ts'
 
 const INSTANCES = 5
@@ -61,10 +61,9 @@ export const rollingRestart: Scenario = {
       charts: [
         {
           ...{ title: 'failures', unit: '/s', scale: 'linear' },
-          lines: fleets.map(({ name, fleet: { recorder } }) => ({
-            name,
-            values: recorder.each((a, b) => recorder.count(a, b) - recorder.good(a, b)),
-          })),
+          lines: linesOf(fleets, ({ recorder }) =>
+            recorder.each((a, b) => recorder.count(a, b) - recorder.good(a, b)),
+          ),
         },
       ],
       spans: [span],

@@ -13,7 +13,7 @@ import {
   troubleOf,
   type Variant,
 } from '../finding.ts'
-import { type Fleet, type FleetRules, rateAt, runFleet, together } from '../fleet.ts'
+import { type Fleet, type FleetRules, linesOf, rateAt, runFleet, together } from '../fleet.ts'
 
 const INSTANCES = 5
 const WORKERS = 16
@@ -58,10 +58,9 @@ export const slowInstance: Scenario = {
       charts: [
         {
           ...{ title: 'p99', unit: 'ms', scale: 'log' },
-          lines: fleets.map(({ name, fleet: { recorder } }) => ({
-            name,
-            values: recorder.each((from, to) => recorder.percentile(99, from, to)),
-          })),
+          lines: linesOf(fleets, ({ recorder }) =>
+            recorder.each((from, to) => recorder.percentile(99, from, to)),
+          ),
         },
       ],
       spans: [span],

@@ -78,7 +78,7 @@ export class OutlierDetection implements Health {
       if (breaker !== undefined && breaker.state !== 'closed') {
         this.#close(breaker, 'policy-removed', now, NaN)
       }
-      endpoint.breaker = undefined
+      endpoint.unwatch()
     }
     this.#settle(now)
   }

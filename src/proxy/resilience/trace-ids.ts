@@ -5,6 +5,7 @@
 // other out. Any other text becomes a keyed hash: who does not know the key cannot find a second text for it.
 
 import type { HalfSipHash } from '../../lib/half-sip-hash.ts'
+import { CLASS, HEX, hexValue } from '../http/h1/characters.ts'
 import { Field, fieldBits } from '../http/h1/fields.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
@@ -24,7 +25,6 @@ const LEAST_TRACEPARENT = TRACE_AT + LONG + 1 + SHORT + 1 + 2
 /** A longer x-request-id is not looked at: it would cost more than it is worth. */
 const MOST_TEXT = 256
 const DASH = 0x2d
-const NO_DIGIT = -1
 /** How a line of our own tracing begins. */
 const OWN_LINE: Buffer = Buffer.from('traceparent: ', 'latin1')
 
@@ -91,9 +91,9 @@ export class TraceIds {
     for (let at = start; at < end; at += 8, place++) {
       let word = 0
       for (let i = at; i < at + 8; i++) {
-        const digit = digitOf(bytes[i] ?? 0)
-        if (digit === NO_DIGIT) return false
-        word = (word << 4) | digit
+        const digit = bytes[i] ?? 0
+        if (((CLASS[digit] ?? 0) & HEX) === 0) return false
+        word = (word << 4) | hexValue(digit)
       }
       words[place] = word
       any |= word
@@ -113,10 +113,4 @@ export class TraceIds {
     }
     this.#count += 1
   }
-}
-
-function digitOf(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : NO_DIGIT
 }

@@ -13,6 +13,7 @@ import type { Destination } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
+import { ResilienceCounters } from '../stack/resilience-counters.ts'
 
 /** A try is taken back because its endpoint's own sidecar could not connect, for another endpoint: so often at most. */
 const MOST_TAKEN_BACK = 3
@@ -53,8 +54,11 @@ export class Balancing implements Stage {
     const { health, connectTimeout } = this.#destination
     if (health?.failsFast === true && endpoint.ejectedUntil > exchange.now) {
       // After a failed attempt that is what the client hears of: the other endpoints were asked.
-      if (exchange.failure === undefined) exchange.details = this.#destination.service
-      this.#above.ended(exchange, exchange.failure ?? 'circuit-open')
+      if (exchange.failure === undefined) {
+        this.#shed(exchange, 'circuit-open', this.#destination.service)
+      } else {
+        this.#above.ended(exchange, exchange.failure)
+      }
       return
     }
     if (this.#host.isOwnPort(endpoint.address)) {
@@ -171,8 +175,15 @@ export class Balancing implements Stage {
       pending.push(exchange)
       return
     }
-    exchange.details = `${this.#destination.service}, ${maxPendingRequests} requests wait`
-    this.#above.ended(exchange, 'pending-limit')
+    const details = `${this.#destination.service}, ${maxPendingRequests} requests wait`
+    this.#shed(exchange, 'pending-limit', details)
+  }
+
+  /** Turns a request away that nobody was asked to answer. */
+  #shed(exchange: Exchange, error: ErrorCode, details: string): void {
+    ResilienceCounters.count(this.#destination.resilience.shed, error)
+    exchange.details = details
+    this.#above.ended(exchange, error)
   }
 
   #leaveEndpoint(exchange: Exchange, endpoint: Endpoint, error: ErrorCode | undefined): void {

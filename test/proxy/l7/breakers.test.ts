@@ -257,6 +257,7 @@ onBoth(
     const { f, health } = await watching(t, places, { kind }, change)
     t.same(await statuses(f, 20), { 500: 10, 503: 10 })
     t.same(f.failures, { 'circuit-open': 10 })
+    t.same([...f.destination.resilience.shed], [['circuit-open', 10]])
     const refused = await f.exchange(get())
     t.match(
       refused,

@@ -263,6 +263,7 @@ onBoth(
       fifth?.text,
       /^HTTP\/1\.1 503 .*error=connection_limit_reached; details="pending-limit: shop\.default:80, 3 requests wait/s,
     )
+    t.same([...f.destination.resilience.shed], [['pending-limit', 1]])
     const connection = await server.connection(0)
     for (let at = 0; at < 4; at += 1) {
       await until('the next request', () => connection.requests.length === at + 1)

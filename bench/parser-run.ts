@@ -5,8 +5,8 @@
 
 import { HTTPParser } from 'http-parser-js'
 import { Event } from '../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../src/proxy/http/limits.ts'
 import { HEADS } from './parser-heads.ts'
 import { openLlhttp } from './parser-llhttp.ts'
 import type { ParserName } from './parser-names.ts'

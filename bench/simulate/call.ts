@@ -4,8 +4,8 @@
 import type { Clock } from '../../src/lib/clock.ts'
 import type { ErrorCode } from '../../src/lib/errors.ts'
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../src/proxy/http/limits.ts'
 import type { Destination } from '../../src/proxy/stack/destination.ts'
 import { type Downstream, Exchange } from '../../src/proxy/stack/exchange.ts'
 

@@ -4,10 +4,10 @@
 // client waits) stands in a field, so that it goes wherever the request goes.
 
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import type { Head } from '../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS } from '../../src/proxy/http/h1/limits.ts'
 import { ResponseReader } from '../../src/proxy/http/h1/response-reader.ts'
 import { Asked } from '../../src/proxy/http/h1/response-rules.ts'
+import type { Head } from '../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../src/proxy/http/limits.ts'
 
 /** What is left of a request's time, in milliseconds, as it travels. */
 export const TIMEOUT_FIELD = 'x-envoy-expected-rq-timeout-ms'

@@ -3,8 +3,8 @@
 import t from 'tap'
 import { seededRandom } from '../../src/lib/random.ts'
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../src/proxy/http/limits.ts'
 import { fuzz } from './h1.ts'
 
 const INPUTS = 3000

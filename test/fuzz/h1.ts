@@ -7,8 +7,8 @@
 import { seededRandom } from '../../src/lib/random.ts'
 import { Event } from '../../src/proxy/http/h1/event.ts'
 import { HeadWriter } from '../../src/proxy/http/h1/head-writer.ts'
-import { DEFAULT_LIMITS } from '../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../src/proxy/http/limits.ts'
 import {
   type Message,
   type Options,

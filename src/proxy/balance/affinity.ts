@@ -5,7 +5,7 @@
 // pickers.
 
 import type { SessionAffinity } from '../../api/resources.ts'
-import type { Head } from '../http/h1/head.ts'
+import type { Head } from '../http/head.ts'
 import type { Affinity } from '../stack/destination.ts'
 import { type Exchange, NO_AFFINITY } from '../stack/exchange.ts'
 import { CookieAffinity } from './cookie-affinity.ts'

@@ -6,8 +6,8 @@
 
 import { randomFillSync } from 'node:crypto'
 import type { Millis } from '../../lib/duration.ts'
-import { Field } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 import type { Affinity } from '../stack/destination.ts'
 import { type Exchange, NO_AFFINITY } from '../stack/exchange.ts'
 import { hashBytes } from './hash.ts'

@@ -1,9 +1,9 @@
 // Max-Forwards of OPTIONS and TRACE (RFC 9110 section 7.6.2): counted down at every hop, and answered by the one where
 // it is 0. For other methods it has no meaning, and its syntax was judged by the codec.
 
-import { Field } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
-import { Method } from '../http/h1/method.ts'
+import { Field } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
+import { Method } from '../http/method.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 /** RFC 9110 section 9.3.8: not to be reflected, because they may hold secrets. */

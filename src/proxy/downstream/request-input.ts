@@ -5,10 +5,10 @@
 // leads to, is left to the connection.
 
 import { Event } from '../http/h1/event.ts'
-import type { Head } from '../http/h1/head.ts'
-import type { Limits } from '../http/h1/limits.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
-import { Slices } from '../http/h1/slices.ts'
+import type { Head } from '../http/head.ts'
+import type { Limits } from '../http/limits.ts'
+import { Slices } from '../http/slices.ts'
 import type { Exchange, Upstream } from '../stack/exchange.ts'
 
 export class RequestInput {

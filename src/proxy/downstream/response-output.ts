@@ -4,11 +4,11 @@
 // Reading requests, and what happens between them, is left to the connection.
 
 import type { ErrorCode } from '../../lib/errors.ts'
-import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
-import { Framing, type Head } from '../http/h1/head.ts'
+import { Field, fieldBits, HOP_BY_HOP } from '../http/fields.ts'
 import { CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
-import { Method } from '../http/h1/method.ts'
 import { Staging } from '../http/h1/staging.ts'
+import { Framing, type Head } from '../http/head.ts'
+import { Method } from '../http/method.ts'
 import type { Outlet } from '../net/outlet.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { errorAnswer } from './answer.ts'

@@ -3,8 +3,8 @@
 // HTTP/2 by upgrade (h2c) is obsolete (RFC 9113 section 3.1) and would take the requests out of sight, so it is not
 // passed on: the request goes as HTTP/1.1, as the RFC has it for a server that does not know the protocol.
 
-import { Field } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 export function stripUnofferedUpgrade(head: Head, exchange: Exchange): void {

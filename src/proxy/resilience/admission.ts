@@ -14,7 +14,7 @@
 import type { Timer } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import { Framing } from '../http/h1/head.ts'
+import { Framing } from '../http/head.ts'
 import type { AdmissionView, Destination } from '../stack/destination.ts'
 import { AT_WORK, type Exchange, NO_PLACE, type Stage } from '../stack/exchange.ts'
 import { ResilienceCounters } from '../stack/resilience-counters.ts'

@@ -7,8 +7,8 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import { Framing } from '../http/h1/head.ts'
-import { isSafe } from '../http/h1/method.ts'
+import { Framing } from '../http/head.ts'
+import { isSafe } from '../http/method.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { Verdict } from '../stack/health.ts'
 import { toldError } from '../stack/proxy-status.ts'

@@ -8,7 +8,7 @@
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import type { AlarmListener } from '../../lib/timer-wheel.ts'
-import { Framing } from '../http/h1/head.ts'
+import { Framing } from '../http/head.ts'
 import type { Direction } from '../stack/counters.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
 import { type DeadlineSource, ResilienceCounters } from '../stack/resilience-counters.ts'

@@ -5,8 +5,8 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import { Event } from '../http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
 import { PLAIN_ROUTE } from '../stack/route.ts'

@@ -7,8 +7,8 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import { Framing } from '../http/h1/head.ts'
-import { Method } from '../http/h1/method.ts'
+import { Framing } from '../http/head.ts'
+import { Method } from '../http/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
 import { MOST_KEPT, Replay } from '../stack/replay.ts'

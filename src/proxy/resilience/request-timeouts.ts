@@ -5,8 +5,8 @@
 // which of two was meant, and a request that is cut for a wrong number is worse than one that has too long.
 
 import type { Millis } from '../../lib/duration.ts'
-import { Field, fieldBits } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field, fieldBits } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 
 /** Any field that says how long a request has. */

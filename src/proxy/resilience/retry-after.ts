@@ -3,7 +3,7 @@
 // What is not in one of the standard's forms is not guessed at.
 
 import type { Millis } from '../../lib/duration.ts'
-import type { Head } from '../http/h1/head.ts'
+import type { Head } from '../http/head.ts'
 
 /** RFC 9110 section 10.2.3 knows no most: what no number can hold is longer than anybody waits. */
 const SECONDS = /^\d+$/

@@ -5,9 +5,9 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
-import { Framing, type Head } from '../http/h1/head.ts'
-import { isSafe, Method } from '../http/h1/method.ts'
 import { SMALL_BODY } from '../http/h1/staging.ts'
+import { Framing, type Head } from '../http/head.ts'
+import { isSafe, Method } from '../http/method.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 import { MOST_KEPT } from '../stack/replay.ts'

@@ -8,8 +8,8 @@
 import type { Millis } from '../../lib/duration.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import type { AlarmListener } from '../../lib/timer-wheel.ts'
-import { Framing, type Head } from '../http/h1/head.ts'
-import { Method } from '../http/h1/method.ts'
+import { Framing, type Head } from '../http/head.ts'
+import { Method } from '../http/method.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
 import { Replay } from '../stack/replay.ts'
 import {

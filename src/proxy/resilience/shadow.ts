@@ -4,14 +4,14 @@
 // becomes of it, is left to the callers.
 
 import { isIP } from 'node:net'
-import { hostEnd } from '../http/h1/authority.ts'
+import { hostEnd } from '../http/authority.ts'
+import { Field, fieldBits, HOP_BY_HOP } from '../http/fields.ts'
 import { Event } from '../http/h1/event.ts'
-import { Field, fieldBits, HOP_BY_HOP } from '../http/h1/fields.ts'
-import { type Head, TargetForm } from '../http/h1/head.ts'
 import { HeadWriter } from '../http/h1/head-writer.ts'
 import { TRAILERS_LINES } from '../http/h1/hop-lines.ts'
-import { DEFAULT_LIMITS } from '../http/h1/limits.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
+import { type Head, TargetForm } from '../http/head.ts'
+import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 /** By this an application can tell a copy, as users of other proxies know it. */

@@ -5,8 +5,8 @@
 // other out. Any other text becomes a keyed hash: who does not know the key cannot find a second text for it.
 
 import type { HalfSipHash } from '../../lib/half-sip-hash.ts'
-import { CLASS, HEX, hexValue } from '../http/h1/characters.ts'
-import { Field, fieldBits } from '../http/h1/fields.ts'
+import { CLASS, HEX, hexValue } from '../http/characters.ts'
+import { Field, fieldBits } from '../http/fields.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 /** Ids that one request can have. */

@@ -4,9 +4,9 @@
 // compared as it came, percent-encoding and dots untouched: routes say what holds for a request, not who may make it.
 
 import type { PolicyRoute, RouteMatch } from '../../api/resources.ts'
-import { QUESTION, SLASH } from '../http/h1/characters.ts'
-import { type Head, TargetForm } from '../http/h1/head.ts'
-import { METHOD_NAMES, Method } from '../http/h1/method.ts'
+import { QUESTION, SLASH } from '../http/characters.ts'
+import { type Head, TargetForm } from '../http/head.ts'
+import { METHOD_NAMES, Method } from '../http/method.ts'
 import type { Route, Router } from '../stack/route.ts'
 import { makeRoute } from './make-route.ts'
 

@@ -11,7 +11,7 @@ import {
   type RouteRules,
 } from '../../api/resources.ts'
 import type { Millis } from '../../lib/duration.ts'
-import { METHOD_NAMES } from '../http/h1/method.ts'
+import { METHOD_NAMES } from '../http/method.ts'
 import {
   DEFAULT_NAME,
   type FaultRule,

@@ -3,7 +3,7 @@
 // Counting is for everybody and cheap; this is neither. With no observer the hot path makes no string at all.
 
 import type { Millis } from '../../lib/duration.ts'
-import type { Head } from '../http/h1/head.ts'
+import type { Head } from '../http/head.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Bytes of a target and of an authority that are kept, so that what is queued has a bound. */

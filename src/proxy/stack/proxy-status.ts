@@ -5,8 +5,8 @@
 // That it comes from there, and was not passed on by an application, is told by the next hop: the very endpoint.
 
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
-import { Field, fieldBits } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field, fieldBits } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 
 /** Longer details are cut: they may hold words of a peer. */
 const MOST_DETAILS = 200

@@ -3,7 +3,7 @@
 // Only for requests that did not leave whole in one write: those lie in the connection's own buffer already
 // (`Exchange.kept`). A stage that may send a request again sets it before the request goes down.
 
-import type { Head } from '../http/h1/head.ts'
+import type { Head } from '../http/head.ts'
 
 /** Bytes of a body that are kept. */
 export const MOST_KEPT = 65_536

@@ -4,7 +4,7 @@
 // Which route a request takes is left to route; what is done about the demands to resilience.
 
 import type { Millis } from '../../lib/duration.ts'
-import type { Head } from '../http/h1/head.ts'
+import type { Head } from '../http/head.ts'
 import type { Destination } from './destination.ts'
 
 /** None: later than any time. */

@@ -5,8 +5,8 @@
 // left to tracing.ts.
 
 import { randomFillSync } from 'node:crypto'
-import { Field } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 
 /** Of the flags; the others are unknown and not passed on (section 3.2.2.5), but for that of level 2. */
 export const SAMPLED = 1

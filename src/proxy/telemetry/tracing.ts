@@ -8,7 +8,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { Random } from '../../lib/random.ts'
-import { Field, fieldBits } from '../http/h1/fields.ts'
+import { Field, fieldBits } from '../http/fields.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { Observation } from '../stack/observation.ts'
 import { Span } from './span.ts'

@@ -8,7 +8,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import type { Random } from '../../lib/random.ts'
-import { isSafe } from '../http/h1/method.ts'
+import { isSafe } from '../http/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'

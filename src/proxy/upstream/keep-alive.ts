@@ -1,7 +1,7 @@
 // `Keep-Alive: timeout=5`: a hint that no standard defines and most servers give.
 
-import { Field } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field } from '../http/fields.ts'
+import type { Head } from '../http/head.ts'
 
 /** How long the server waits for another request, in milliseconds; NaN if it does not say. */
 export function timeoutOf(head: Head): number {

@@ -5,9 +5,9 @@
 // Meanwhile the connection's events come here. What becomes of it then is left to its owner.
 
 import { Event } from '../http/h1/event.ts'
-import { Framing, type Head } from '../http/h1/head.ts'
-import { Refusal, refusalName } from '../http/h1/refusal.ts'
 import type { ResponseReader } from '../http/h1/response-reader.ts'
+import { Framing, type Head } from '../http/head.ts'
+import { Refusal, refusalName } from '../http/refusal.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
 

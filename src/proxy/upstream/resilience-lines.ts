@@ -5,9 +5,9 @@
 // written anew. How long a request has is left to resilience.
 
 import type { Clock } from '../../lib/clock.ts'
-import { Field, fieldBits } from '../http/h1/fields.ts'
-import type { Head } from '../http/h1/head.ts'
+import { Field, fieldBits } from '../http/fields.ts'
 import type { HeadWriter } from '../http/h1/head-writer.ts'
+import type { Head } from '../http/head.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 

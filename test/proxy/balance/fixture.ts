@@ -2,8 +2,8 @@
 
 import type { Test } from 'tap'
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { ConnectionCounters } from '../../../src/proxy/stack/counters.ts'
 import { Destination, type Picker, SinglePicker } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'

@@ -3,7 +3,7 @@
 import { METHODS as NODE_METHODS } from 'node:http'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../../src/lib/random.ts'
-import { CLASS, HOST } from '../../../src/proxy/http/h1/characters.ts'
+import { CLASS, HOST } from '../../../src/proxy/http/characters.ts'
 import { detect, MOST_UNDECIDED, Spoken } from '../../../src/proxy/net/detection.ts'
 import { Dice } from '../../fuzz/messages.ts'
 import { REQUEST_LINES } from '../http/h1/refused-heads.ts'

@@ -3,8 +3,8 @@
 
 import type { ErrorCode } from '../../../src/lib/errors.ts'
 import { TimerWheel } from '../../../src/lib/timer-wheel.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { ConnectionCounters } from '../../../src/proxy/stack/counters.ts'
 import { Destination, SinglePicker } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'

@@ -2,8 +2,8 @@
 
 import t from 'tap'
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { ResponseReader } from '../../../src/proxy/http/h1/response-reader.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { retryAfter } from '../../../src/proxy/resilience/retry-after.ts'
 
 const NOON = Date.UTC(2026, 10, 6, 12)

@@ -1,7 +1,7 @@
 // The bytes of a copy: of what was sent, and with which host.
 
 import t from 'tap'
-import { Field, fieldBits } from '../../../src/proxy/http/h1/fields.ts'
+import { Field, fieldBits } from '../../../src/proxy/http/fields.ts'
 import { Shadows } from '../../../src/proxy/resilience/shadow.ts'
 import { Replay } from '../../../src/proxy/stack/replay.ts'
 import { exchange, FakeWorld } from './bare-way.ts'

@@ -3,10 +3,10 @@
 
 import type { ErrorCode } from '../../../src/lib/errors.ts'
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import type { Head } from '../../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { ResponseReader } from '../../../src/proxy/http/h1/response-reader.ts'
 import { askedBy } from '../../../src/proxy/http/h1/response-rules.ts'
+import type { Head } from '../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import type { Endpoint, Pool } from '../../../src/proxy/stack/endpoint.ts'
 import type { Downstream, Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
 import type { Health } from '../../../src/proxy/stack/health.ts'

@@ -1,9 +1,9 @@
 // Heads of requests as a reader leaves them: not at the beginning of their buffer, and with bytes behind them.
 
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import type { Head } from '../../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import type { Head } from '../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 
 /** Of a request line without its version; `host` is what the Host field says. */
 export function headOf(line: string, fields: readonly string[] = [], host = 'shop'): Head {

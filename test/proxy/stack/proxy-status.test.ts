@@ -3,9 +3,9 @@
 import t from 'tap'
 import { ERRORS, type ErrorCode } from '../../../src/lib/errors.ts'
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { ResponseReader } from '../../../src/proxy/http/h1/response-reader.ts'
 import { Asked } from '../../../src/proxy/http/h1/response-rules.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { proxyStatus, reportedError } from '../../../src/proxy/stack/proxy-status.ts'
 
 const NEXT_HOP = '198.18.0.3:8080'

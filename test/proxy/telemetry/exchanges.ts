@@ -1,8 +1,8 @@
 // Exchanges as the data path makes them, out of the bytes of a request, with nobody on either side.
 
 import { Event } from '../../../src/proxy/http/h1/event.ts'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { ConnectionCounters, type Direction } from '../../../src/proxy/stack/counters.ts'
 import { Destination, SinglePicker } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'

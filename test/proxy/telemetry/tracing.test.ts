@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { seededRandom } from '../../../src/lib/random.ts'
-import { Field, fieldBits } from '../../../src/proxy/http/h1/fields.ts'
+import { Field, fieldBits } from '../../../src/proxy/http/fields.ts'
 import { makeObserver, type Observer } from '../../../src/proxy/telemetry/observer.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { logLines } from '../../support/log-lines.ts'

@@ -1,8 +1,8 @@
 // What is left of a response that a stage has sent back: read to its end and the connection used again, or not.
 
 import t, { type Test } from 'tap'
-import { DEFAULT_LIMITS } from '../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { PENDING } from '../../../src/proxy/net/connection.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import { type Downstream, Exchange, type Stage } from '../../../src/proxy/stack/exchange.ts'

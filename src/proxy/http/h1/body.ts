@@ -4,13 +4,13 @@
 // included, unless the caller decodes it, for a recipient that knows no chunks. Trailers that came in pieces are
 // handed out in one, from the buffer that collected them. What to do with slices is left to the callers.
 
+import { Framing, type Head } from '../head.ts'
+import type { Limits } from '../limits.ts'
+import { Refusal } from '../refusal.ts'
 import { ChunkedScanner } from './chunked.ts'
 import { Event } from './event.ts'
 import { MORE, REFUSED } from './field-section.ts'
-import { Framing, type Head } from './head.ts'
 import type { HeadParser } from './head-parser.ts'
-import type { Limits } from './limits.ts'
-import { Refusal } from './refusal.ts'
 import { judgeTrailers, trailerParser } from './trailers.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)

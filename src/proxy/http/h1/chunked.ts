@@ -18,8 +18,8 @@ import {
   SEMICOLON,
   TEXT,
   TOKEN,
-} from './characters.ts'
-import { Refusal } from './refusal.ts'
+} from '../characters.ts'
+import { Refusal } from '../refusal.ts'
 
 const SIZE_FIRST = 0
 const SIZE = 1

@@ -4,11 +4,11 @@
 // A sender that names a field which decides where a message ends or who it is for would have the next hop see
 // another message than this one; such a message is refused.
 
-import { CLASS, COMMA, HT, SEMICOLON, SP, TOKEN } from './characters.ts'
-import { Field, fieldBits, fieldOf, HOP_BY_HOP, LOOKALIKE } from './fields.ts'
-import type { Head } from './head.ts'
-import { lower } from './head.ts'
-import { Refusal } from './refusal.ts'
+import { CLASS, COMMA, HT, SEMICOLON, SP, TOKEN } from '../characters.ts'
+import { Field, fieldBits, fieldOf, HOP_BY_HOP, LOOKALIKE } from '../fields.ts'
+import type { Head } from '../head.ts'
+import { lower } from '../head.ts'
+import { Refusal } from '../refusal.ts'
 
 export const CLOSE = 1
 export const KEEP_ALIVE = 2

@@ -4,11 +4,11 @@
 // `#state` says which part of it is being read. Every byte is judged when it is seen, so the verdict on a message
 // does not depend on how it was cut. What the fields mean is left to the rules.
 
-import { CLASS, COLON, CR, HT, LF, SP, TOKEN } from './characters.ts'
-import { Field, fieldOf, LOOKALIKE } from './fields.ts'
-import type { Head } from './head.ts'
-import { Refusal } from './refusal.ts'
-import { runEnd, textEnd } from './runs.ts'
+import { CLASS, COLON, CR, HT, LF, SP, TOKEN } from '../characters.ts'
+import { Field, fieldOf, LOOKALIKE } from '../fields.ts'
+import type { Head } from '../head.ts'
+import { Refusal } from '../refusal.ts'
+import { runEnd, textEnd } from '../runs.ts'
 
 /** Returned by scans instead of a position: all bytes are read and more are needed. */
 export const MORE = -1

@@ -3,11 +3,11 @@
 // Wherever two implementations could come to different ends, the message is refused: that is what request smuggling
 // is made of (section 11.2). Which messages have no body at all is left to the rules of requests and responses.
 
-import { CLASS, COMMA, isDigit, SEMICOLON, TOKEN, ZERO } from './characters.ts'
+import { CLASS, COMMA, isDigit, SEMICOLON, TOKEN, ZERO } from '../characters.ts'
+import { Field } from '../fields.ts'
+import { Framing, type Head } from '../head.ts'
+import { Refusal } from '../refusal.ts'
 import { skipSpace } from './connection.ts'
-import { Field } from './fields.ts'
-import { Framing, type Head } from './head.ts'
-import { Refusal } from './refusal.ts'
 
 const LENGTH = 1 << Field.contentLength
 const CODING = 1 << Field.transferEncoding

@@ -4,10 +4,10 @@
 // copied, into a small buffer of the parser's own that then holds all of it; bodies are never copied. Framing and
 // meaning are left to the readers and rules.
 
+import { Head } from '../head.ts'
+import type { Limits } from '../limits.ts'
+import { Refusal } from '../refusal.ts'
 import { FieldSection, MORE, REFUSED } from './field-section.ts'
-import { Head } from './head.ts'
-import type { Limits } from './limits.ts'
-import { Refusal } from './refusal.ts'
 
 /** The first line of a section of fields: RequestLine, StatusLine, or none at all before trailers. */
 export interface StartLine {

@@ -4,9 +4,9 @@
 // Ranges of bytes between the fields taken out are copied into a buffer that is used again for the next head, unless
 // the caller says that somebody still has it. What to add and take out is left to the callers.
 
-import { CLASS, CR, LF, SP, TEXT, TOKEN, ZERO } from './characters.ts'
-import { Field, HOP_BY_HOP } from './fields.ts'
-import type { Head } from './head.ts'
+import { CLASS, CR, LF, SP, TEXT, TOKEN, ZERO } from '../characters.ts'
+import { Field, HOP_BY_HOP } from '../fields.ts'
+import type { Head } from '../head.ts'
 
 const FIRST_SIZE = 1024
 const LARGE = 8 * FIRST_SIZE

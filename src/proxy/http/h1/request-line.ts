@@ -2,12 +2,12 @@
 // says. Stops and goes on at any byte, as FieldSection does. What form of target goes with what method is left to
 // the rules.
 
-import { CR, DOT, isDigit, LF, PERCENT, SP, TARGET, TOKEN, ZERO } from './characters.ts'
+import { CR, DOT, isDigit, LF, PERCENT, SP, TARGET, TOKEN, ZERO } from '../characters.ts'
+import type { Head } from '../head.ts'
+import { LONGEST_METHOD, methodOf } from '../method.ts'
+import { Refusal } from '../refusal.ts'
+import { runEnd } from '../runs.ts'
 import { MORE, REFUSED } from './field-section.ts'
-import type { Head } from './head.ts'
-import { LONGEST_METHOD, methodOf } from './method.ts'
-import { Refusal } from './refusal.ts'
-import { runEnd } from './runs.ts'
 
 const START = 0
 const START_FEED = 1

@@ -4,14 +4,14 @@
 // (CONNECT, Upgrade) the reader waits for the answer, because what follows may be another protocol. Answering a
 // refusal, and everything about connections, is left to the caller.
 
+import type { Head } from '../head.ts'
+import type { Limits } from '../limits.ts'
+import { Method } from '../method.ts'
+import { Refusal } from '../refusal.ts'
 import { Body } from './body.ts'
 import { Event } from './event.ts'
 import { REFUSED } from './field-section.ts'
-import type { Head } from './head.ts'
 import { type HeadParser, headParser } from './head-parser.ts'
-import type { Limits } from './limits.ts'
-import { Method } from './method.ts'
-import { Refusal } from './refusal.ts'
 import { RequestLine } from './request-line.ts'
 import { judgeRequest } from './request-rules.ts'
 

@@ -4,8 +4,12 @@
 // RFC 9110 and 9112 for an intermediary; each branch names its section. Paths are not normalised or judged here
 // beyond their syntax: that is for policy and routing, which compare them.
 
-import { hostEnd, sameAuthority } from './authority.ts'
-import { AT, CLASS, HEX, isDigit, PERCENT, QUESTION, SLASH, STAR } from './characters.ts'
+import { hostEnd, sameAuthority } from '../authority.ts'
+import { AT, CLASS, HEX, isDigit, PERCENT, QUESTION, SLASH, STAR } from '../characters.ts'
+import { Field } from '../fields.ts'
+import { Framing, type Head, TargetForm } from '../head.ts'
+import { Method } from '../method.ts'
+import { Refusal } from '../refusal.ts'
 import {
   CLOSE,
   connectionRefusal,
@@ -14,11 +18,7 @@ import {
   UPGRADE,
   welcomesTrailers,
 } from './connection.ts'
-import { Field } from './fields.ts'
 import { readFraming } from './framing.ts'
-import { Framing, type Head, TargetForm } from './head.ts'
-import { Method } from './method.ts'
-import { Refusal } from './refusal.ts'
 
 const HOST = 1 << Field.host
 const EXPECT = 1 << Field.expect

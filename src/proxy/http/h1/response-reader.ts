@@ -4,13 +4,13 @@
 // A byte that arrives when no response is expected is refused: it is how one request's answer becomes another's
 // (a split response, a second response on an idle pooled connection). Pools and retries are left to the caller.
 
+import { Framing, type Head } from '../head.ts'
+import type { Limits } from '../limits.ts'
+import { Refusal } from '../refusal.ts'
 import { Body } from './body.ts'
 import { Event } from './event.ts'
 import { REFUSED } from './field-section.ts'
-import { Framing, type Head } from './head.ts'
 import { type HeadParser, headParser } from './head-parser.ts'
-import type { Limits } from './limits.ts'
-import { Refusal } from './refusal.ts'
 import { Asked, isInterim, judgeResponse } from './response-rules.ts'
 import { StatusLine } from './status-line.ts'
 

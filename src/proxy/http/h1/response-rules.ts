@@ -3,12 +3,12 @@
 //
 // A response that is refused is not passed on at all; the client gets a 502 from whoever called.
 
+import { Field } from '../fields.ts'
+import { Framing, type Head } from '../head.ts'
+import { Method } from '../method.ts'
+import { Refusal } from '../refusal.ts'
 import { CLOSE, connectionRefusal, KEEP_ALIVE, readConnection, UPGRADE } from './connection.ts'
-import { Field } from './fields.ts'
 import { readFraming } from './framing.ts'
-import { Framing, type Head } from './head.ts'
-import { Method } from './method.ts'
-import { Refusal } from './refusal.ts'
 
 /** What of a request matters to its response, as bits. */
 export const Asked = { nothing: 0, head: 1, connect: 2, upgrade: 4 } as const

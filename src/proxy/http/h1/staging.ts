@@ -3,8 +3,8 @@
 // A head and a small body leave as one buffer in one write; a large body leaves from where it was read, uncopied.
 // What is staged is all from one read.
 
+import { Slices } from '../slices.ts'
 import type { HeadWriter } from './head-writer.ts'
-import { Slices } from './slices.ts'
 
 /** Up to this size a body is copied behind its head: cheaper than a second write. */
 export const SMALL_BODY = 16_384

@@ -1,12 +1,12 @@
 // Reads the status line (RFC 9112 section 4): version, three digits, reason. Stops and goes on at any byte, as
 // FieldSection does. Which status may answer which request is left to the rules.
 
-import { CR, isDigit, LF, SP, ZERO } from './characters.ts'
+import { CR, isDigit, LF, SP, ZERO } from '../characters.ts'
+import type { Head } from '../head.ts'
+import { Refusal } from '../refusal.ts'
+import { textEnd } from '../runs.ts'
 import { MORE, REFUSED } from './field-section.ts'
-import type { Head } from './head.ts'
-import { Refusal } from './refusal.ts'
 import { majorRefusal, versionRefusal } from './request-line.ts'
-import { textEnd } from './runs.ts'
 
 const START = 0
 const FIXED = 1

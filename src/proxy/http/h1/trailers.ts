@@ -4,12 +4,12 @@
 // trailers arrive; one that merged them into the head would read another message (RFC 9110 section 6.5.1). Such
 // trailers are refused, so nothing of the section is sound before all of it was read.
 
+import { Field, fieldBits } from '../fields.ts'
+import type { Head } from '../head.ts'
+import type { Limits } from '../limits.ts'
+import { Refusal } from '../refusal.ts'
 import { FieldSection } from './field-section.ts'
-import { Field, fieldBits } from './fields.ts'
-import type { Head } from './head.ts'
 import { HeadParser, type StartLine } from './head-parser.ts'
-import type { Limits } from './limits.ts'
-import { Refusal } from './refusal.ts'
 
 const FORBIDDEN_KINDS = fieldBits(
   Field.host,

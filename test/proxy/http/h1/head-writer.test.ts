@@ -3,20 +3,20 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import t from 'tap'
-import { Event } from '../../../../src/proxy/http/h1/event.ts'
 import {
   FIELD_NAMES,
   Field,
   fieldBits,
   fieldOf,
   HOP_BY_HOP,
-} from '../../../../src/proxy/http/h1/fields.ts'
-import { Head } from '../../../../src/proxy/http/h1/head.ts'
+} from '../../../../src/proxy/http/fields.ts'
+import { Event } from '../../../../src/proxy/http/h1/event.ts'
 import { HeadWriter } from '../../../../src/proxy/http/h1/head-writer.ts'
-import { DEFAULT_LIMITS } from '../../../../src/proxy/http/h1/limits.ts'
-import { METHOD_NAMES, Method, methodOf } from '../../../../src/proxy/http/h1/method.ts'
 import { RequestReader } from '../../../../src/proxy/http/h1/request-reader.ts'
 import { ResponseReader } from '../../../../src/proxy/http/h1/response-reader.ts'
+import { Head } from '../../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../../../src/proxy/http/limits.ts'
+import { METHOD_NAMES, Method, methodOf } from '../../../../src/proxy/http/method.ts'
 
 function requestHead(text: string): Head {
   const reader = new RequestReader(DEFAULT_LIMITS)

@@ -1,9 +1,9 @@
 // Every request that must be refused, as bytes, with the reason and the status; and that nothing of it gets out.
 
 import t from 'tap'
-import { DEFAULT_LIMITS } from '../../../../src/proxy/http/h1/limits.ts'
-import type { Refusal } from '../../../../src/proxy/http/h1/refusal.ts'
-import { REFUSALS, requestStatus } from '../../../../src/proxy/http/h1/refusal.ts'
+import { DEFAULT_LIMITS } from '../../../../src/proxy/http/limits.ts'
+import type { Refusal } from '../../../../src/proxy/http/refusal.ts'
+import { REFUSALS, requestStatus } from '../../../../src/proxy/http/refusal.ts'
 import { type Case, CL, get, HOST, post } from './refused-forms.ts'
 import { CHUNKS, chunks, FRAMING, LIMITS } from './refused-framing.ts'
 import { FIELDS, HOSTS, REQUEST_LINES } from './refused-heads.ts'

@@ -1,11 +1,11 @@
 // Requests that are accepted: what is read of them, that cutting changes nothing, and what stays of a connection.
 
 import t, { type Test } from 'tap'
+import { Field } from '../../../../src/proxy/http/fields.ts'
 import { Event } from '../../../../src/proxy/http/h1/event.ts'
-import { Field } from '../../../../src/proxy/http/h1/fields.ts'
-import { Framing, TargetForm } from '../../../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS } from '../../../../src/proxy/http/h1/limits.ts'
 import { RequestReader } from '../../../../src/proxy/http/h1/request-reader.ts'
+import { Framing, TargetForm } from '../../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../../../src/proxy/http/limits.ts'
 import { cutAt, readRequests, singly, type Transcript } from './transcript.ts'
 
 const get = (fields: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`

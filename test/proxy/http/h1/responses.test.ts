@@ -2,12 +2,12 @@
 
 import t, { type Test } from 'tap'
 import { Event } from '../../../../src/proxy/http/h1/event.ts'
-import { Framing } from '../../../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS } from '../../../../src/proxy/http/h1/limits.ts'
-import { RESPONSE_STATUS, Refusal } from '../../../../src/proxy/http/h1/refusal.ts'
 import { RequestReader } from '../../../../src/proxy/http/h1/request-reader.ts'
 import { ResponseReader } from '../../../../src/proxy/http/h1/response-reader.ts'
 import { Asked, askedBy } from '../../../../src/proxy/http/h1/response-rules.ts'
+import { Framing } from '../../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS } from '../../../../src/proxy/http/limits.ts'
+import { RESPONSE_STATUS, Refusal } from '../../../../src/proxy/http/refusal.ts'
 import { BODIES, CL, line, ok, REFUSED, status, TE } from './refused-responses.ts'
 import { cutAt, type Options, readResponses, singly, type Transcript } from './transcript.ts'
 

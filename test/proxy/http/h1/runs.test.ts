@@ -1,8 +1,8 @@
 // The word-wise loops against the plain one: every byte at every place, among neighbours that words trip over.
 
 import t from 'tap'
-import { CLASS, HEX, HOST, TARGET, TEXT, TOKEN } from '../../../../src/proxy/http/h1/characters.ts'
-import { runEnd, textEnd } from '../../../../src/proxy/http/h1/runs.ts'
+import { CLASS, HEX, HOST, TARGET, TEXT, TOKEN } from '../../../../src/proxy/http/characters.ts'
+import { runEnd, textEnd } from '../../../../src/proxy/http/runs.ts'
 
 const LENGTH = 27
 const NEIGHBOURS = [0x61, 0x20, 0x09, 0x7e, 0x80, 0xff, 0x21]

@@ -4,11 +4,11 @@
 // reader that kept an offset into it beyond the read would give itself away.
 
 import { Event } from '../../../../src/proxy/http/h1/event.ts'
-import { Framing, type Head } from '../../../../src/proxy/http/h1/head.ts'
-import { DEFAULT_LIMITS, type Limits } from '../../../../src/proxy/http/h1/limits.ts'
-import { refusalName } from '../../../../src/proxy/http/h1/refusal.ts'
 import { RequestReader } from '../../../../src/proxy/http/h1/request-reader.ts'
 import { ResponseReader } from '../../../../src/proxy/http/h1/response-reader.ts'
+import { Framing, type Head } from '../../../../src/proxy/http/head.ts'
+import { DEFAULT_LIMITS, type Limits } from '../../../../src/proxy/http/limits.ts'
+import { refusalName } from '../../../../src/proxy/http/refusal.ts'
 
 export interface Message {
   /** `GET /` or `200 OK`. */

@@ -90,6 +90,10 @@ class Call implements Downstream {
     // Nor bodies.
   }
 
+  trailers(): void {
+    // None are sent here.
+  }
+
   end(): void {
     // The response is whole with its head.
   }

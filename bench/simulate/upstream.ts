@@ -53,6 +53,10 @@ export class SimulatedUpstream implements Upstream, Job {
     // Simulated requests have none.
   }
 
+  trailers(): void {
+    // None are sent here.
+  }
+
   end(): void {
     this.#requestEnded = true
     if (this.#exchange !== undefined) this.#exchange.requestEnded = true

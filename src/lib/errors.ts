@@ -37,6 +37,9 @@ export type ErrorCode =
   | 'request-refused'
   | 'request-timeout'
   | 'response-refused'
+  | 'stream-refused'
+  | 'http2-error'
+  | 'http2-limit'
   | 'response-incomplete'
   | 'pending-limit'
   | 'request-limit'
@@ -180,6 +183,30 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     source: 'downstream',
     retriable: false,
     title: 'the head of the request did not come within a minute',
+  },
+  'stream-refused': {
+    proxyStatus: 'destination_unavailable',
+    status: 503,
+    source: 'upstream',
+    retriable: false,
+    title:
+      'the endpoint said that it did not process the request (REFUSED_STREAM, or GOAWAY before it)',
+  },
+  'http2-error': {
+    proxyStatus: 'http_protocol_error',
+    status: 502,
+    source: 'downstream',
+    retriable: false,
+    title:
+      'a peer broke the rules of HTTP/2, and its connection was ended with the GOAWAY that they ask for',
+  },
+  'http2-limit': {
+    proxyStatus: 'connection_limit_reached',
+    status: 503,
+    source: 'downstream',
+    retriable: false,
+    title:
+      'a peer exceeded a limit on an HTTP/2 connection, which was ended with ENHANCE_YOUR_CALM',
   },
   'response-refused': {
     proxyStatus: 'http_protocol_error',

@@ -130,6 +130,10 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#response.body(bytes, start, end)
   }
 
+  trailers(_head: Head): void {
+    // TODO
+  }
+
   end(): void {
     this.#response.end()
   }

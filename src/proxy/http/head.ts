@@ -18,6 +18,8 @@ export const Framing = {
   close: 3,
   /** No message any more: both directions are bytes of another protocol. Only responses. */
   tunnel: 4,
+  /** The codec says when it ends: HTTP/2 without a Content-Length. The body's bytes are its content alone. */
+  stream: 5,
 } as const
 export type Framing = (typeof Framing)[keyof typeof Framing]
 
@@ -41,8 +43,10 @@ export class Head {
   /** After the final CRLF. */
   end = 0
 
-  /** The minor version: 0 or 1 of HTTP/1. */
+  /** The minor version: 0 or 1 of HTTP/1. What came as HTTP/2 stands in the form of HTTP/1.1. */
   minor = 0
+  /** Its bytes are its own, and stay as they are as long as its exchange lasts. */
+  isStable = false
   method: Method = Method.other
   methodEnd = 0
   targetStart = 0

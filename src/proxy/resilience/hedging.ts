@@ -5,6 +5,7 @@
 // endpoint. When to hedge, and which of the two is taken, is left to the stage.
 
 import type { Millis } from '../../lib/duration.ts'
+import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import { type Downstream, Exchange, type Upstream } from '../stack/exchange.ts'
 
@@ -106,6 +107,10 @@ class SecondDownstream implements Downstream {
     this.#client?.body(bytes, start, end)
   }
 
+  trailers(head: Head): void {
+    this.#client?.trailers(head)
+  }
+
   end(): void {
     this.#client?.end()
   }
@@ -152,6 +157,10 @@ class SecondUpstream implements Upstream {
 
   body(): void {
     // All of the request was given already.
+  }
+
+  trailers(): void {
+    // As above.
   }
 
   end(): void {

@@ -83,6 +83,10 @@ export class MirrorCopy implements Downstream {
     // Read, and that is all.
   }
 
+  trailers(): void {
+    // Read, too.
+  }
+
   end(): void {
     // Then it is over.
   }

@@ -58,6 +58,9 @@ export interface RetryBudget {
 /** What a port is known to speak without looking: `http`, `opaque` for anything else, or empty to look. */
 export type Protocol = 'http' | 'opaque' | ''
 
+/** The two codecs. */
+export type Wire = 'http1' | 'http2'
+
 /** How many requests the application works on, as it is shown. */
 export interface AdmissionView {
   /** Infinite if there is none. */
@@ -80,6 +83,8 @@ export class Destination {
   /** What a policy says of it; undefined where the proxy's own mode holds. */
   mode: Mode | undefined
   protocol: Protocol = ''
+  /** What its endpoints speak; undefined where they speak what the client does. */
+  wire: Wire | undefined
   affinity: Affinity | undefined
   /** Requests that wait for a connection at most. */
   maxPendingRequests = 1024
@@ -120,6 +125,7 @@ export class Destination {
     this.idleTimeout = rules.idleTimeout
     this.maxConnections = rules.maxConnections ?? Number.POSITIVE_INFINITY
     this.mode = undefined
+    this.wire = undefined
     this.route = route
     this.router = undefined
     this.health = undefined

@@ -53,6 +53,8 @@ export class Endpoint {
   latencyAt: Millis = NaN
   /** What takes requests to it; made when the first one comes. */
   requests: Pool | undefined = undefined
+  /** The same over HTTP/2. */
+  streams: Pool | undefined = undefined
 
   constructor(address: SocketAddress, weight: number, counters: ConnectionCounters) {
     this.address = address

@@ -15,7 +15,7 @@ import type { Head } from '../http/head.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
-import type { Choice, Destination } from './destination.ts'
+import type { Choice, Destination, Wire } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Verdict } from './health.ts'
 import type { Observation } from './observation.ts'
@@ -30,6 +30,9 @@ export const NO_AFFINITY = -1
 export const NO_PLACE = -1
 /** It is one of those that the application works on. */
 export const AT_WORK = -2
+
+/** A response of gRPC that did not say how the call ended, or none. */
+export const NO_GRPC_STATUS = -1
 
 const UPGRADE = fieldBits(Field.upgrade)
 const HOST = fieldBits(Field.host)
@@ -58,8 +61,10 @@ export interface Downstream {
   /** A 1xx other than 101. */
   interim(response: Head): void
   head(response: Head): void
-  /** Bytes of the body as they stand between `start` and `end`. */
+  /** Bytes of the body as they stand between `start` and `end`: what they are is said by the head's framing. */
   body(bytes: Buffer, start: number, end: number): void
+  /** What follows the body, in fields; only of a message that is not chunked. Good until the next `flush`. */
+  trailers(fields: Head): void
   end(): void
   /** False if the client does not take more for now; upstream is told to `resume`. */
   flush(): boolean
@@ -85,6 +90,7 @@ export interface TunnelEnd {
 /** The endpoint's side, from `Downstream.ready` on until the exchange ends. Staged and flushed as the other. */
 export interface Upstream {
   body(bytes: Buffer, start: number, end: number): void
+  trailers(fields: Head): void
   end(): void
   /** False if the endpoint does not take more for now; downstream is told by `resume`. */
   flush(): boolean
@@ -154,7 +160,15 @@ export class Exchange implements Choice {
   /** It was sent on a connection that had carried others before, and next time it must be a new one. */
   wasReused = false
   needsNew = false
-  /** The client knows no chunks (HTTP/1.0). */
+  /** What the client speaks, and the endpoint too unless it is known to speak something else. */
+  speaks: Wire = 'http1'
+  /** It is a call of gRPC, by its Content-Type. */
+  isGrpc = false
+  /** What the call ended with, in a head or in trailers; NO_GRPC_STATUS as long as there is none. */
+  grpcStatus: number = NO_GRPC_STATUS
+  /** The HTTP/2 error code that the endpoint reset it with: passed on to a client whose response has begun. */
+  resetCode = 0
+  /** The client knows no chunks (HTTP/1.0, HTTP/2): the body is given as its content alone, and trailers apart. */
   plainBody = false
   /** It came without a Host, and is sent with its endpoint's name. */
   lacksHost = false
@@ -242,6 +256,9 @@ export class Exchange implements Choice {
     this.tryAt = now
     this.wasReused = false
     this.needsNew = false
+    this.isGrpc = false
+    this.grpcStatus = NO_GRPC_STATUS
+    this.resetCode = 0
     this.plainBody = false
     this.lacksHost = false
     this.kept = undefined

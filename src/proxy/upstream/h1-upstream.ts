@@ -107,6 +107,10 @@ export class H1Upstream implements Receiver, Upstream {
     this.#staging.body(bytes, start, end)
   }
 
+  trailers(_head: Head): void {
+    // TODO
+  }
+
   end(): void {
     this.#requestEnded = true
     if (this.#exchange !== undefined) this.#exchange.requestEnded = true

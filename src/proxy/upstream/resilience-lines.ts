@@ -6,8 +6,8 @@
 
 import type { Clock } from '../../lib/clock.ts'
 import { Field, fieldBits } from '../http/fields.ts'
-import type { HeadWriter } from '../http/h1/head-writer.ts'
 import type { Head } from '../http/head.ts'
+import type { HeadOutput } from '../http/head-output.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 
@@ -39,7 +39,7 @@ export function cutForResilience({ deadline, destination }: Exchange): number {
 
 /** Writes the lines of this try into the head that is being written. */
 export function addResilienceLines(
-  writer: HeadWriter,
+  writer: HeadOutput,
   exchange: Exchange,
   request: Head,
   clock: Clock,
@@ -54,7 +54,7 @@ export function addResilienceLines(
   if (sent > 1 && destination.direction === 'outbound') writer.addNumber(ATTEMPT_LINE, sent, END)
 }
 
-function addGrpc(writer: HeadWriter, left: number): void {
+function addGrpc(writer: HeadOutput, left: number): void {
   for (const { millis, end } of GRPC_UNITS) {
     const value = Math.floor(left / millis)
     if (value > MOST_GRPC) continue

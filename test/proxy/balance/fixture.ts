@@ -63,7 +63,14 @@ export function exchangeOf(fields: readonly string[], source = '10.0.0.1'): Exch
   if (reader.read(bytes, 6, bytes.length) !== Event.head) throw new Error(`refused: ${text}`)
   const nothing = (): undefined => undefined
   const downstream = {
-    ...{ ready: nothing, interim: nothing, head: nothing, body: nothing, end: nothing },
+    ...{
+      ready: nothing,
+      interim: nothing,
+      head: nothing,
+      body: nothing,
+      trailers: nothing,
+      end: nothing,
+    },
     ...{ flush: () => true, discard: nothing, fail: nothing, resume: nothing },
     ...{ hasBegun: false, isAnswered: false, over: nothing, tunnel: nothing },
   }

@@ -64,6 +64,7 @@ const NOBODY: Downstream = {
   interim: () => undefined,
   head: () => undefined,
   body: () => undefined,
+  trailers: () => undefined,
   end: () => undefined,
   flush: () => true,
   discard: () => undefined,

@@ -67,6 +67,10 @@ class Taker implements Upstream {
     this.text += bytes.toString('latin1', start, end)
   }
 
+  trailers(): void {
+    // None are sent here.
+  }
+
   end(): void {
     this.ends += 1
   }

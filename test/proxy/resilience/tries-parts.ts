@@ -39,6 +39,10 @@ export class Client implements Downstream {
     this.said.push(`head ${response.status}`)
   }
 
+  trailers(): void {
+    this.said.push('trailers')
+  }
+
   end(): void {
     this.said.push('end')
   }
@@ -141,6 +145,10 @@ export class Try implements Upstream {
 
   body(bytes: Buffer, start: number, end: number): void {
     if (end > start) this.heard.push(bytes.toString('latin1', start, end))
+  }
+
+  trailers(): void {
+    // None are sent here.
   }
 
   end(): void {

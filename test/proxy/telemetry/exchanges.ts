@@ -15,6 +15,7 @@ const nobody: Downstream = {
   interim: () => undefined,
   head: () => undefined,
   body: () => undefined,
+  trailers: () => undefined,
   end: () => undefined,
   flush: () => true,
   discard: () => undefined,

@@ -55,6 +55,10 @@ class Client implements Downstream {
 
   interim(): void {}
   head(): void {}
+  trailers(): void {
+    // Not looked at.
+  }
+
   end(): void {}
   discard(): void {}
   resume(): void {}

@@ -7,6 +7,7 @@
 import { CLASS, CR, LF, SP, TEXT, TOKEN, ZERO } from '../characters.ts'
 import { Field, HOP_BY_HOP } from '../fields.ts'
 import type { Head } from '../head.ts'
+import type { HeadOutput } from '../head-output.ts'
 
 const FIRST_SIZE = 1024
 const LARGE = 8 * FIRST_SIZE
@@ -19,7 +20,7 @@ const MOST_DIGITS = 16
 const LENGTH = 1 << Field.contentLength
 const EXPECT = 1 << Field.expect
 
-export class HeadWriter {
+export class HeadWriter implements HeadOutput {
   #buffer: Buffer = Buffer.allocUnsafe(FIRST_SIZE)
   #view: DataView = viewOf(this.#buffer)
   /** What was given last: the next head of the same length needs no new object. */

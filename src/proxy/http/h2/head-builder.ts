@@ -30,7 +30,6 @@ const HOST_NAME = Buffer.from('host: ', 'latin1')
 const COOKIE_NAME = Buffer.from('cookie: ', 'latin1')
 const HTTP = Buffer.from('http', 'latin1')
 const HTTPS = Buffer.from('https', 'latin1')
-const TRAILERS_VALUE = 'trailers'
 
 const METHOD = 1 << Pseudo.method
 const SCHEME = 1 << Pseudo.scheme
@@ -38,19 +37,11 @@ const AUTHORITY = 1 << Pseudo.authority
 const PATH = 1 << Pseudo.path
 const STATUS = 1 << Pseudo.status
 
-/** RFC 9113 section 8.2.2: there is no hop that they could speak of. */
-const OF_CONNECTIONS = fieldBits(
-  Field.connection,
-  Field.keepAlive,
-  Field.proxyConnection,
-  Field.transferEncoding,
-  Field.upgrade,
-)
-/** By kind of head: the fields that are not simply copied. In trailers all of these are forbidden by the rules. */
+/** By kind of head: the fields that are not simply copied. */
 const SPECIAL: readonly number[] = [
-  OF_CONNECTIONS | fieldBits(Field.te, Field.host, Field.cookie),
-  OF_CONNECTIONS | fieldBits(Field.te),
-  OF_CONNECTIONS,
+  fieldBits(Field.te, Field.host, Field.cookie),
+  fieldBits(Field.te),
+  0,
 ]
 
 export class HeadBuilder implements FieldSink {
@@ -189,11 +180,8 @@ export class HeadBuilder implements FieldSink {
     if ((this.#pseudos & STATUS) === 0) return Refusal.pseudoMissing
     const head = this.#head
     const text = this.#text
-    const { status } = head
     text.copy(RESPONSE_VERSION, 0, RESPONSE_VERSION.length)
-    text.byte(ZERO + Math.floor(status / 100))
-    text.byte(ZERO + (Math.floor(status / 10) % 10))
-    text.byte(ZERO + (status % 10))
+    text.number(head.status)
     // RFC 9112 section 4: the space stands even where there is no reason.
     text.byte(SP)
     head.targetStart = text.end
@@ -247,22 +235,18 @@ export class HeadBuilder implements FieldSink {
     if (kind !== Field.other && (SPECIAL[this.#what]! & (1 << kind)) !== 0) {
       if (kind === Field.cookie) return this.#takeCrumb(field)
       if (kind === Field.te) return this.#takeTe(field)
-      if (kind !== Field.host) return Refusal.connectionField
       if ((this.#pseudos & AUTHORITY) !== 0) return this.#takeHost(field)
     }
     this.#text.line(field)
     return Refusal.none
   }
 
-  /** RFC 9113 section 8.2.2: in requests, and only with this value. It stays, as it would in HTTP/1.1. */
+  /** RFC 9113 section 8.2.2: only in requests. Any value but one was refused; it stays, as it would in HTTP/1.1. */
   #takeTe(field: HeaderField): Refusal {
     if (this.#what !== REQUEST) return Refusal.connectionField
-    if (field.valueLength !== TRAILERS_VALUE.length) return Refusal.teInvalid
-    const head = this.#head
+    this.#head.trailersWelcome = true
     this.#text.line(field)
-    const start = head.spans[(head.count - 1) * 4 + 2]!
-    head.trailersWelcome = head.reads(start, TRAILERS_VALUE)
-    return head.trailersWelcome ? Refusal.none : Refusal.teInvalid
+    return Refusal.none
   }
 
   /** RFC 9113 section 8.3.1: it may stand beside `:authority`, and must not say anything else. */

@@ -1,10 +1,10 @@
-// The text of a head that was received as fields: written line by line into a buffer that belongs to the head, with the
-// spans that a reader of HTTP/1.1 would have found.
+// The text of a head that never was any: written line by line into a buffer that belongs to the head, with the spans
+// that a reader of HTTP/1.1 would have found.
 //
 // The buffer is used again for the next message of the same head, and grows as far as the limits of whoever writes let
 // it. What may stand in a line is left to the callers.
 
-import { CR, LF } from '../characters.ts'
+import { CR, LF, ZERO } from '../characters.ts'
 import { Field } from '../fields.ts'
 import { Head } from '../head.ts'
 import type { HeaderField } from './hpack/header-field.ts'
@@ -41,18 +41,21 @@ export class HeadText {
 
   /** Writes a whole field line, and counts it among the head's fields. */
   line(field: HeaderField): void {
-    const start = this.end
+    const name = this.end
+    const nameEnd = name + field.nameLength
+    const value = nameEnd + BEFORE_VALUE
     this.copy(field.bytes, field.start, field.nameLength + field.valueLength + AROUND)
-    this.#count(start, field.nameLength, field.valueLength, field.kind)
+    this.count(name, nameEnd, value, value + field.valueLength, field.kind)
   }
 
   /** The same of a name with colon and space, and a value, that lie in different places. */
   pair(name: Buffer, bytes: Buffer, from: number, to: number, kind: number): void {
     const start = this.end
+    const value = start + name.length
     this.copy(name, 0, name.length)
     this.copy(bytes, from, to - from)
     this.crlf()
-    this.#count(start, name.length - BEFORE_VALUE, to - from, kind)
+    this.count(start, value - BEFORE_VALUE, value, value + to - from, kind)
   }
 
   copy(from: Buffer, start: number, length: number): void {
@@ -83,16 +86,16 @@ export class HeadText {
     this.#bytes[this.end++] = LF
   }
 
-  #count(start: number, nameLength: number, valueLength: number, kind: number): void {
+  /** What stands there is the next field. */
+  count(name: number, nameEnd: number, value: number, valueEnd: number, kind: number): void {
     const head = this.#head
     head.reserve()
     const index = head.count
     const { spans } = head
-    const value = start + nameLength + BEFORE_VALUE
-    spans[index * 4] = start
-    spans[index * 4 + 1] = start + nameLength
+    spans[index * 4] = name
+    spans[index * 4 + 1] = nameEnd
     spans[index * 4 + 2] = value
-    spans[index * 4 + 3] = value + valueLength
+    spans[index * 4 + 3] = valueEnd
     head.kinds[index] = kind
     head.count = index + 1
     if (kind === Field.other) return
@@ -100,6 +103,26 @@ export class HeadText {
     if ((head.seen & bit) === 0) head.firsts[kind] = index
     else head.repeated |= bit
     head.seen |= bit
+  }
+
+  /** A whole number, not negative. */
+  number(value: number): void {
+    let size = 1
+    for (let power = 10; power <= value; power *= 10) size++
+    this.#reserve(size)
+    let rest = value
+    for (let at = this.end + size - 1; at >= this.end; at--) {
+      const next = Math.floor(rest / 10)
+      this.#bytes[at] = ZERO + (rest - next * 10)
+      rest = next
+    }
+    this.end += size
+  }
+
+  /** Latin-1 only. */
+  string(text: string): void {
+    this.#reserve(text.length)
+    for (let i = 0; i < text.length; i++) this.#bytes[this.end++] = text.charCodeAt(i)
   }
 
   #reserve(length: number): void {

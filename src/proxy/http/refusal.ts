@@ -70,6 +70,7 @@ export const Refusal = {
   pseudoInTrailers: 60,
   schemeInvalid: 61,
   lengthMismatch: 62,
+  headRepeated: 63,
 } as const
 
 export type Refusal = (typeof Refusal)[keyof typeof Refusal]

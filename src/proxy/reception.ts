@@ -15,6 +15,7 @@ import { Detecting, type DetectingHost } from './detecting.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
 import type { DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
@@ -38,6 +39,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly wheel: TimerWheel<Exchange>
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
+  readonly h2Limits: H2Limits
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
@@ -49,6 +51,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     counters: CounterRegistry,
     log: Log,
     random: Random = systemRandom,
+    h2Limits: H2Limits = DEFAULT_H2_LIMITS,
   ) {
     this.mode = mode
     this.clock = sessions.clock
@@ -56,6 +59,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     this.#counters = counters
     this.log = log
     this.random = random
+    this.h2Limits = h2Limits
     this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {

@@ -19,14 +19,17 @@ import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
 import type { Ticker } from './net/ticker.ts'
+import { Turn } from './net/turn.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
-import type { Destination, Mode } from './stack/destination.ts'
+import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
-import { H1Pool, type PoolHost } from './upstream/pool.ts'
+import { H2Pool } from './upstream/h2-pool.ts'
+import { H1Pool } from './upstream/pool.ts'
+import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
@@ -38,10 +41,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly wheel: TimerWheel<Exchange>
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
+  readonly turn: Turn = new Turn()
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
-  readonly #pools = new Set<H1Pool>()
+  readonly #pools = new Set<H1Pool | H2Pool>()
 
   constructor(
     sessions: Sessions,
@@ -146,8 +150,8 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     return this.#sessions.isOwnPort(address)
   }
 
-  makePool(endpoint: Endpoint): Pool {
-    const pool = new H1Pool(endpoint, this)
+  makePool(endpoint: Endpoint, wire: Wire): Pool {
+    const pool = wire === 'http2' ? new H2Pool(endpoint, this) : new H1Pool(endpoint, this)
     this.#pools.add(pool)
     return pool
   }

@@ -15,6 +15,8 @@ import { Detecting, type DetectingHost } from './detecting.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
 import type { DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
+import { H2Error, h2ErrorName } from './http/h2/protocol.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
@@ -42,6 +44,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
   readonly turn: Turn = new Turn()
+  readonly h2Limits: H2Limits
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
@@ -53,6 +56,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     counters: CounterRegistry,
     log: Log,
     random: Random = systemRandom,
+    h2Limits: H2Limits = DEFAULT_H2_LIMITS,
   ) {
     this.mode = mode
     this.clock = sessions.clock
@@ -60,6 +64,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     this.#counters = counters
     this.log = log
     this.random = random
+    this.h2Limits = h2Limits
     this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {
@@ -151,13 +156,29 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   }
 
   makePool(endpoint: Endpoint, wire: Wire): Pool {
-    const pool = wire === 'http2' ? new H2Pool(endpoint, this) : new H1Pool(endpoint, this)
+    const pool = wire === 'http2' ? this.#makeH2Pool(endpoint) : new H1Pool(endpoint, this)
     this.#pools.add(pool)
     return pool
   }
 
   roomMade(destination: Destination): void {
     if (destination.pending.length > 0) resumePending(destination, this.clock.now())
+  }
+
+  brokeRules({ counters, key }: Endpoint, code: number, details: string): void {
+    const { direction, service } = counters
+    // What is said to a peer that reached one of our limits.
+    const error = code === H2Error.enhanceYourCalm ? 'http2-limit' : 'http2-error'
+    this.#counters.http2Of(direction, 'upstream').goawaySent(code)
+    this.log.warn({
+      event: 'http2-failed',
+      direction,
+      service,
+      endpoint: key,
+      error,
+      reason: details,
+      message: `${error}: ${details} (${h2ErrorName(code)}), to ${key}`,
+    })
   }
 
   refused({ counters, key }: Endpoint, reason: string): void {
@@ -172,6 +193,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       reason,
       message: `response-refused: ${reason}, from ${key}`,
     })
+  }
+
+  #makeH2Pool(endpoint: Endpoint): H2Pool {
+    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
+    return new H2Pool(endpoint, counters, this)
   }
 
   #makeHttp(

@@ -7,7 +7,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import type { H2LimitName, H2Limits } from '../http/h2/h2-limits.ts'
+import type { H2Limits } from '../http/h2/h2-limits.ts'
 import type { Limits } from '../http/limits.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
@@ -15,6 +15,7 @@ import type { Turn } from '../net/turn.ts'
 import type { ConnectionCounters } from '../stack/counters.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import type { Http2Counters } from '../stack/http2-counters.ts'
 import { connectError } from './connect-error.ts'
 import { H2Upstream, type H2UpstreamHost } from './h2-upstream.ts'
 import { type DialOwner, type Held, PoolDial } from './pool-dial.ts'
@@ -32,6 +33,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   readonly h2Limits: H2Limits
   readonly turn: Turn
   readonly counters: ByteCounters & ConnectionCounters
+  readonly http2: Http2Counters
   /** As many as the endpoint has allowed last. */
   presumedStreams: number = PRESUMED_STREAMS
   readonly #host: PoolHost
@@ -45,8 +47,9 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   #isRetired = false
   #isEvicting = false
 
-  constructor(endpoint: Endpoint, host: PoolHost) {
+  constructor(endpoint: Endpoint, http2: Http2Counters, host: PoolHost) {
     this.endpoint = endpoint
+    this.http2 = http2
     this.counters = endpoint.counters
     this.clock = host.clock
     this.limits = host.limits
@@ -116,6 +119,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
     this.#held.delete(connection)
     this.#losses += 1
     this.counters.closed += 1
+    this.http2.connectionClosed()
     this.#host.disconnected(held.path)
     held.destination.open -= 1
     this.leaving(connection)
@@ -129,10 +133,6 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   failed(code: number, details: string): void {
     this.#host.brokeRules(this.endpoint, code, details)
-  }
-
-  limited(name: H2LimitName): void {
-    this.#host.limited(this.endpoint, name)
   }
 
   retire(): void {
@@ -163,6 +163,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   dialled(dial: PoolDial, connection: Connection): void {
     this.#dials.delete(dial)
     this.counters.opened += 1
+    this.http2.connectionOpened()
     const upstream = new H2Upstream(connection, this, this.#losses)
     this.#held.set(upstream, { destination: dial.destination, path: dial.path })
     this.#usable.push(upstream)

@@ -11,12 +11,14 @@ import { askedBy } from '../http/h1/response-rules.ts'
 import { H2Connection, type H2Owner, type H2Sink } from '../http/h2/h2-connection.ts'
 import type { H2LimitName, H2Limits } from '../http/h2/h2-limits.ts'
 import { HeadEncoder } from '../http/h2/head-encoder.ts'
+import { H2Error } from '../http/h2/protocol.ts'
 import type { StreamReceiver } from '../http/h2/stream-receiver.ts'
 import type { Limits } from '../http/limits.ts'
 import { type Connection, type Receiver, WRITTEN } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { Flushed, Turn } from '../net/turn.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import type { Http2Counters } from '../stack/http2-counters.ts'
 import { type CallHost, H2Call } from './h2-call.ts'
 
 /** What all connections to an endpoint share. */
@@ -26,6 +28,7 @@ export interface H2UpstreamHost {
   readonly h2Limits: H2Limits
   readonly turn: Turn
   readonly counters: ByteCounters
+  readonly http2: Http2Counters
   /** Streams that one may carry before the endpoint has said how many. */
   readonly presumedStreams: number
   headers(exchange: Exchange): void
@@ -40,7 +43,6 @@ export interface H2UpstreamHost {
   refused(reason: string): void
   /** The endpoint broke the rules, or reached a limit of ours: that ended the connection, or a stream. */
   failed(code: number, details: string): void
-  limited(name: H2LimitName): void
 }
 
 export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed {
@@ -95,22 +97,21 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     const call = this.#free.pop() ?? new H2Call(this)
     const wasReused = this.uses > 0
     this.uses += 1
+    this.#host.http2.streamOpened()
     call.carry(exchange, this.#h2.openStream(call, askedBy(exchange.request)), wasReused)
   }
 
   /** Takes no new requests, and ends when the last one is over. */
   leave(): void {
     if (this.#isLeaving) return
-    this.#isLeaving = true
-    this.#h2.drain()
+    this.#sayGoaway()
     this.#host.turn.add(this)
   }
 
   /** Ends it in order. Only when it is idle. */
   close(): void {
     if (this.#isOver) return
-    this.#isLeaving = true
-    this.#h2.drain()
+    this.#sayGoaway()
     this.#h2.flush()
     this.#end('closed')
   }
@@ -176,7 +177,8 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     this.#end(details)
   }
 
-  onGoaway(): void {
+  onGoaway(code: number): void {
+    this.#host.http2.goawayReceived(code)
     this.#isLeaving = true
     this.#host.leaving(this)
     // If nothing is open it ends with this turn.
@@ -192,15 +194,16 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
   }
 
   onLimit(name: H2LimitName): void {
-    this.#host.limited(name)
+    this.#host.http2.limit(name)
   }
 
   onRefused(reason: string): void {
     this.#host.refused(reason)
   }
 
-  onReset(): void {
-    // Told to the stream's call.
+  onReset(code: number, isOurs: boolean): void {
+    if (isOurs) this.#host.http2.resetSent(code)
+    else this.#host.http2.resetReceived(code)
   }
 
   headers(exchange: Exchange): void {
@@ -212,7 +215,14 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
   }
 
   freed(call: H2Call): void {
+    this.#host.http2.streamClosed()
     this.#free.push(call)
+  }
+
+  #sayGoaway(): void {
+    if (!this.#isLeaving) this.#host.http2.goawaySent(H2Error.none)
+    this.#isLeaving = true
+    this.#h2.drain()
   }
 
   /** Requests that it carried are told last, for they may be sent again, and not here. */

@@ -3,7 +3,7 @@
 import type { SocketAddress } from '../../lib/address.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import type { H2LimitName, H2Limits } from '../http/h2/h2-limits.ts'
+import type { H2Limits } from '../http/h2/h2-limits.ts'
 import type { Limits } from '../http/limits.ts'
 import type { Dial, Dialer } from '../net/connection.ts'
 import type { Turn } from '../net/turn.ts'
@@ -25,8 +25,6 @@ export interface PoolHost {
   refused(endpoint: Endpoint, reason: string): void
   /** It broke the rules of HTTP/2: its connection was ended with a GOAWAY of that code. */
   brokeRules(endpoint: Endpoint, code: number, details: string): void
-  /** It reached a limit of ours on an HTTP/2 connection. */
-  limited(endpoint: Endpoint, name: H2LimitName): void
   /** A connection to the destination is free or gone. */
   roomMade(destination: Destination): void
 }

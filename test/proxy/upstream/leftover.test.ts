@@ -3,9 +3,9 @@
 import t, { type Test } from 'tap'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
 import { DEFAULT_H2_LIMITS } from '../../../src/proxy/http/h2/h2-limits.ts'
-import { Turn } from '../../../src/proxy/net/turn.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { PENDING } from '../../../src/proxy/net/connection.ts'
+import { Turn } from '../../../src/proxy/net/turn.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import { type Downstream, Exchange, type Stage } from '../../../src/proxy/stack/exchange.ts'
 import { H1Pool } from '../../../src/proxy/upstream/pool.ts'
@@ -96,7 +96,6 @@ class Way implements Stage {
       connectFailed: () => undefined,
       refused: (_, reason) => this.refusals.push(reason),
       brokeRules: () => undefined,
-      limited: () => undefined,
       roomMade: () => undefined,
     }
     this.pool = new H1Pool(endpoint, host)

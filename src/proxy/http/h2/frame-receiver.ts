@@ -33,6 +33,7 @@ export class FrameReceiver implements FrameTaker {
   readonly #block: BlockReader
   /** Whose DATA is being read; of its payload, what was not handed out yet. */
   #reading: H2Stream | undefined
+  #readingId = 0
   #unhanded = 0
 
   constructor(connection: H2Connection, owner: H2Owner, table: StreamTable, guard: FloodGuard) {
@@ -63,14 +64,14 @@ export class FrameReceiver implements FrameTaker {
 
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
-    const stream = this.#reading
+    const stream = this.#readingNow
     if (stream === undefined || stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
 
   dataEnd(flags: number): void {
-    const stream = this.#reading
+    const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
     // Padding, which nobody gets.
@@ -122,6 +123,7 @@ export class FrameReceiver implements FrameTaker {
       const stream = touched[at]!
       stream.isTouched = false
       if (!stream.isReleased && !stream.isReset) stream.receiver.onRead(stream)
+      stream.holdRead()
       stream.park()
     }
     if (touched.length > 0) touched.length = 0
@@ -161,8 +163,17 @@ export class FrameReceiver implements FrameTaker {
       return H2Error.none
     }
     this.#reading = stream
+    this.#readingId = id
     this.#table.touch(stream)
     return H2Error.none
+  }
+
+  /** Its stream may have ended between two reads, and the object carry another one. */
+  get #readingNow(): H2Stream | undefined {
+    const stream = this.#reading
+    return stream === undefined || stream.isClosed || stream.id !== this.#readingId
+      ? undefined
+      : stream
   }
 
   /** Section 5.1: a frame for a stream that is not open. None if it is to be ignored. */

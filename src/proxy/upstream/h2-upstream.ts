@@ -11,6 +11,7 @@ import { askedBy } from '../http/h1/response-rules.ts'
 import { H2Connection, type H2Owner, type H2Sink } from '../http/h2/h2-connection.ts'
 import type { H2LimitName, H2Limits } from '../http/h2/h2-limits.ts'
 import { HeadEncoder } from '../http/h2/head-encoder.ts'
+import { HpackEncoder } from '../http/h2/hpack/hpack-encoder.ts'
 import { H2Error } from '../http/h2/protocol.ts'
 import type { StreamReceiver } from '../http/h2/stream-receiver.ts'
 import type { Limits } from '../http/limits.ts'
@@ -71,7 +72,8 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     this.limits = host.limits
     this.counters = host.counters
     this.idleSince = host.clock.now()
-    this.#h2 = new H2Connection('client', new HeadEncoder(), host.h2Limits, this, this)
+    const heads = new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize))
+    this.#h2 = new H2Connection('client', heads, host.h2Limits, this, this)
     connection.receiver = this
     connection.readStart()
     this.#h2.start()
@@ -164,7 +166,7 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
   }
 
   leaveRead(): void {
-    this.carrier.leaveRead()
+    this.carrier.leave()
   }
 
   /** Cannot come about: we let no server open streams (RFC 9113 section 8.4). */

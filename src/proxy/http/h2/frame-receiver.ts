@@ -33,6 +33,7 @@ export class FrameReceiver implements FrameTaker {
   readonly #block: BlockReader
   /** Whose DATA is being read; of its payload, what was not handed out yet. */
   #reading: H2Stream | undefined
+  #readingId = 0
   #unhanded = 0
   /** The last block had more fields, or larger ones, than were handed out. */
   #isCut = false
@@ -65,14 +66,14 @@ export class FrameReceiver implements FrameTaker {
 
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
-    const stream = this.#reading
+    const stream = this.#readingNow
     if (stream === undefined || stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
 
   dataEnd(flags: number): void {
-    const stream = this.#reading
+    const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
     // Padding, which nobody gets.
@@ -124,6 +125,7 @@ export class FrameReceiver implements FrameTaker {
       const stream = touched[at]!
       stream.isTouched = false
       if (!stream.isReleased && !stream.isReset) stream.receiver.onRead(stream)
+      stream.holdRead()
       stream.park()
     }
     if (touched.length > 0) touched.length = 0
@@ -163,8 +165,17 @@ export class FrameReceiver implements FrameTaker {
       return H2Error.none
     }
     this.#reading = stream
+    this.#readingId = id
     this.#table.touch(stream)
     return H2Error.none
+  }
+
+  /** Its stream may have ended between two reads, and the object carry another one. */
+  get #readingNow(): H2Stream | undefined {
+    const stream = this.#reading
+    return stream === undefined || stream.isClosed || stream.id !== this.#readingId
+      ? undefined
+      : stream
   }
 
   /** Section 5.1: a frame for a stream that is not open. None if it is to be ignored. */

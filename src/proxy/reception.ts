@@ -12,13 +12,17 @@ import type { Log } from '../lib/log.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import { Detecting, type DetectingHost } from './detecting.ts'
+import { FirstBytes } from './downstream/first-bytes.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
-import type { DownstreamHost } from './downstream/host.ts'
+import { H2Downstream } from './downstream/h2-downstream.ts'
+import type { Answered, DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
 import type { Ticker } from './net/ticker.ts'
+import { Turn } from './net/turn.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
 import type { Destination, Mode } from './stack/destination.ts'
@@ -30,6 +34,9 @@ import { H1Pool, type PoolHost } from './upstream/pool.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
+/** Whose connection or request it is. */
+type Client = Pick<Exchange, 'destination' | 'source'>
+
 export class Reception implements DetectingHost, BalancingHost, PoolHost, World {
   /** For destinations whose policy does not say. */
   mode: Mode
@@ -38,6 +45,9 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly wheel: TimerWheel<Exchange>
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
+  readonly h2Limits: H2Limits
+  /** What leaves HTTP/2 connections leaves once a turn. */
+  readonly turn: Turn = new Turn()
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
@@ -49,6 +59,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     counters: CounterRegistry,
     log: Log,
     random: Random = systemRandom,
+    h2Limits: H2Limits = DEFAULT_H2_LIMITS,
   ) {
     this.mode = mode
     this.clock = sessions.clock
@@ -56,6 +67,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     this.#counters = counters
     this.log = log
     this.random = random
+    this.h2Limits = h2Limits
     this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {
@@ -75,7 +87,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     if (mode === 'l4' || destination.protocol === 'opaque') {
       this.#sessions.start(connection, destination, admitted)
     } else if (destination.protocol === 'http') {
-      this.#makeHttp(connection, destination, admitted).start(undefined)
+      this.#awaitHttp(connection, destination, admitted)
     } else {
       const detecting = new Detecting(connection, destination, admitted, this)
       this.#sessions.carry(detecting)
@@ -109,9 +121,14 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   http(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
     const { connection, destination, admitted } = detecting
     const downstream = this.#makeHttp(connection, destination, admitted)
-    // First, for it counts among the connections that the destination may have.
-    session?.abandon()
-    this.#sessions.closed(detecting)
+    this.#leave(detecting, session)
+    downstream.start(bytes)
+  }
+
+  http2(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
+    const { connection, destination, admitted } = detecting
+    const downstream = this.#makeHttp2(connection, destination, admitted)
+    this.#leave(detecting, session)
     downstream.start(bytes)
   }
 
@@ -170,6 +187,36 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     })
   }
 
+  /** A port that is declared to be HTTP: which version of it is for the client to say. */
+  #awaitHttp(connection: Connection, destination: Destination, admitted: Admitted): void {
+    const source = admitted.client?.ip ?? ''
+    const host = this.#downstreamHost
+    const first = new FirstBytes(connection, destination, source, host, (wire, bytes) => {
+      if (wire === 'http1') this.#makeHttp(connection, destination, admitted).start(bytes)
+      else this.#makeHttp2(connection, destination, admitted).start(bytes)
+    })
+    this.#sessions.carry(first)
+    first.start()
+  }
+
+  /** It is known what the client speaks, and that is not bytes for an endpoint. */
+  #leave(detecting: Detecting, session: Session | undefined): void {
+    // Before the request is sent, for it counts among the connections that the destination may have.
+    session?.abandon()
+    this.#sessions.closed(detecting)
+  }
+
+  #makeHttp2(
+    connection: Connection,
+    destination: Destination,
+    { client, depth }: Admitted,
+  ): H2Downstream {
+    const host = this.#downstreamHost
+    const downstream = new H2Downstream(connection, destination, client?.ip ?? '', depth, host)
+    this.#sessions.carry(downstream)
+    return downstream
+  }
+
   #makeHttp(
     connection: Connection,
     destination: Destination,
@@ -187,23 +234,43 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       ticker,
       writer: new HeadWriter(),
       limits: this.limits,
+      h2Limits: this.h2Limits,
+      turn: this.turn,
       isDraining: false,
-      refused: (exchange, error, reason) => {
-        this.#refusedRequest(exchange, error, reason)
+      refused: (at, error, reason) => {
+        this.#refusedRequest(at, error, reason)
       },
-      answered: ({ destination, status, requestBytes }, error) => {
+      answered: ({ destination, status, requestBytes }: Answered, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
       },
-      closed: (carried: Carried, exchange?: Exchange) => {
-        exchange?.letGo(this.wheel)
+      broken: (at, error, details) => {
+        this.#brokenConnection(at, error, details)
+      },
+      letGo: (exchange) => {
+        exchange.letGo(this.wheel)
+      },
+      closed: (carried: Carried) => {
         this.#sessions.closed(carried)
       },
     }
   }
 
-  #refusedRequest({ destination, source }: Exchange, error: ErrorCode, reason: string): void {
+  #brokenConnection({ destination, source }: Client, error: ErrorCode, details: string): void {
+    this.#counters.countError(destination.direction, error)
+    this.log.info({
+      event: 'http2-ended',
+      direction: destination.direction,
+      service: destination.service,
+      source: source === '' ? 'gone' : source,
+      error,
+      details,
+      message: `${error}: ${details}`,
+    })
+  }
+
+  #refusedRequest({ destination, source }: Client, error: ErrorCode, reason: string): void {
     this.#counters.countRefusal(destination.direction, 'request', reason === '' ? error : reason)
     this.log.info({
       event: 'request-refused',

@@ -146,6 +146,29 @@ export class Head {
     this.move(copy, -this.start)
   }
 
+  /** One of its own, with bytes of its own. */
+  copy(): Head {
+    const copy = new Head()
+    const by = -this.start
+    copy.look(Buffer.from(this.bytes.subarray(this.start, this.end)))
+    copy.spans = Int32Array.from(this.spans)
+    copy.kinds = Uint8Array.from(this.kinds)
+    copy.nominated = Uint8Array.from(this.nominated)
+    copy.firsts.set(this.firsts)
+    Object.assign(copy, {
+      ...{ start: this.start, fieldsStart: this.fieldsStart, end: this.end, minor: this.minor },
+      ...{ method: this.method, methodEnd: this.methodEnd, status: this.status },
+      ...{ targetStart: this.targetStart, targetEnd: this.targetEnd, targetForm: this.targetForm },
+      ...{ authorityStart: this.authorityStart, authorityEnd: this.authorityEnd },
+      ...{ framing: this.framing, contentLength: this.contentLength, persistent: this.persistent },
+      ...{ expectsContinue: this.expectsContinue, upgrade: this.upgrade, isStable: true },
+      ...{ trailersWelcome: this.trailersWelcome, anyNominated: this.anyNominated },
+      ...{ count: this.count, seen: this.seen, repeated: this.repeated },
+    })
+    copy.move(copy.bytes, by)
+    return copy
+  }
+
   /** Lets go of the bytes, so that an idle connection holds on to no buffer. */
   release(): void {
     this.bytes = NOTHING

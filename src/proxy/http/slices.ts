@@ -49,6 +49,21 @@ export class Slices {
     if (this.more !== undefined) for (const slice of this.more) tap.add(slice, 0, slice.length)
   }
 
+  get length(): number {
+    if (this.bytes === undefined) return 0
+    let length = this.end - this.start
+    if (this.more !== undefined) for (const slice of this.more) length += slice.length
+    return length
+  }
+
+  /** Moves all of them into `target`, which must be large enough. */
+  moveTo(target: Buffer): void {
+    if (this.bytes === undefined) return
+    let at = this.bytes.copy(target, 0, this.start, this.end)
+    if (this.more !== undefined) for (const slice of this.more) at += slice.copy(target, at)
+    this.clear()
+  }
+
   clear(): void {
     this.bytes = undefined
     this.more = undefined

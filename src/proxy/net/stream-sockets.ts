@@ -205,6 +205,10 @@ class StreamConnection implements Connection {
     return false
   }
 
+  leave(): void {
+    // Every chunk has memory of its own.
+  }
+
   rest(): void {
     // Streams give back their memory by themselves.
   }

@@ -18,6 +18,11 @@ export class HpackDecoder {
     throw new Error('to be written')
   }
 
+  /** The peer has acknowledged another SETTINGS_HEADER_TABLE_SIZE. */
+  tableSize(_most: number): void {
+    throw new Error('to be written')
+  }
+
   /** One whole block. */
   decode(_bytes: Buffer, _start: number, _end: number, _sink: FieldSink): Decoded {
     throw new Error('to be written')

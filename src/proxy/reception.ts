@@ -24,6 +24,7 @@ import type { CounterRegistry } from './stack/counters.ts'
 import type { Destination, Mode } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
+import { grpcStatusOfError } from './stack/grpc.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
 import { H1Pool, type PoolHost } from './upstream/pool.ts'
@@ -191,10 +192,13 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       refused: (exchange, error, reason) => {
         this.#refusedRequest(exchange, error, reason)
       },
-      answered: ({ destination, status, requestBytes }, error) => {
+      answered: ({ destination, status, requestBytes, isGrpc }, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
+        if (isGrpc && error !== undefined) {
+          line.forRequests().recordCall(grpcStatusOfError(error, status))
+        }
       },
       closed: (carried: Carried, exchange?: Exchange) => {
         exchange?.letGo(this.wheel)

@@ -24,6 +24,8 @@ export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined
   hedge.leader = exchange
   hedge.route = exchange.route
   hedge.deadline = exchange.deadline
+  hedge.speaks = exchange.speaks
+  hedge.isGrpc = exchange.isGrpc
   hedge.plainBody = exchange.plainBody
   hedge.lacksHost = exchange.lacksHost
   hedge.attempt = exchange.attempt
@@ -46,6 +48,7 @@ export function adopt(leader: Exchange, hedge: Exchange): void {
   leader.endpoint = hedge.endpoint
   leader.response = hedge.response
   leader.status = hedge.status
+  leader.grpcStatus = hedge.grpcStatus
   leader.now = hedge.now
   leader.sentAt = hedge.sentAt
   leader.attempt = hedge.attempt

@@ -71,11 +71,6 @@ export class HpackDecoder {
     }
   }
 
-  /** The peer has acknowledged another SETTINGS_HEADER_TABLE_SIZE. */
-  tableSize(_most: number): void {
-    throw new Error('to be written')
-  }
-
   /** One whole block. */
   decode(bytes: Buffer, start: number, end: number, sink: FieldSink): Decoded {
     const cursor = this.#cursor

@@ -15,18 +15,23 @@ import { Detecting, type DetectingHost } from './detecting.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
 import type { DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
+import { H2Error, h2ErrorName } from './http/h2/protocol.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
 import type { Ticker } from './net/ticker.ts'
+import { Turn } from './net/turn.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
-import type { Destination, Mode } from './stack/destination.ts'
+import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
-import { H1Pool, type PoolHost } from './upstream/pool.ts'
+import { H2Pool } from './upstream/h2-pool.ts'
+import { H1Pool } from './upstream/pool.ts'
+import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
@@ -38,10 +43,12 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly wheel: TimerWheel<Exchange>
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
+  readonly turn: Turn = new Turn()
+  readonly h2Limits: H2Limits
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
-  readonly #pools = new Set<H1Pool>()
+  readonly #pools = new Set<H1Pool | H2Pool>()
 
   constructor(
     sessions: Sessions,
@@ -49,6 +56,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     counters: CounterRegistry,
     log: Log,
     random: Random = systemRandom,
+    h2Limits: H2Limits = DEFAULT_H2_LIMITS,
   ) {
     this.mode = mode
     this.clock = sessions.clock
@@ -56,6 +64,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     this.#counters = counters
     this.log = log
     this.random = random
+    this.h2Limits = h2Limits
     this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {
@@ -146,14 +155,30 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     return this.#sessions.isOwnPort(address)
   }
 
-  makePool(endpoint: Endpoint): Pool {
-    const pool = new H1Pool(endpoint, this)
+  makePool(endpoint: Endpoint, wire: Wire): Pool {
+    const pool = wire === 'http2' ? this.#makeH2Pool(endpoint) : new H1Pool(endpoint, this)
     this.#pools.add(pool)
     return pool
   }
 
   roomMade(destination: Destination): void {
     if (destination.pending.length > 0) resumePending(destination, this.clock.now())
+  }
+
+  brokeRules({ counters, key }: Endpoint, code: number, details: string): void {
+    const { direction, service } = counters
+    // What is said to a peer that reached one of our limits.
+    const error = code === H2Error.enhanceYourCalm ? 'http2-limit' : 'http2-error'
+    this.#counters.http2Of(direction, 'upstream').goawaySent(code)
+    this.log.warn({
+      event: 'http2-failed',
+      direction,
+      service,
+      endpoint: key,
+      error,
+      reason: details,
+      message: `${error}: ${details} (${h2ErrorName(code)}), to ${key}`,
+    })
   }
 
   refused({ counters, key }: Endpoint, reason: string): void {
@@ -168,6 +193,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       reason,
       message: `response-refused: ${reason}, from ${key}`,
     })
+  }
+
+  #makeH2Pool(endpoint: Endpoint): H2Pool {
+    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
+    return new H2Pool(endpoint, counters, this)
   }
 
   #makeHttp(

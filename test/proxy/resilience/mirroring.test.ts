@@ -3,8 +3,9 @@
 import t from 'tap'
 import { Mirroring } from '../../../src/proxy/resilience/mirroring.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
-import type { Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
+import { Exchange, type Upstream } from '../../../src/proxy/stack/exchange.ts'
 import type { FindService } from '../../../src/proxy/stack/route.ts'
+import { streamedRequest } from '../http/streamed.ts'
 import { destination, exchange, FakeWorld, Notes } from './bare-way.ts'
 
 const MIRROR = { service: 'next.default', port: 80, share: 0.5 }
@@ -110,6 +111,7 @@ t.test('mirroring: a share of the requests is copied, when the response is there
   t.same(way.counts, [1, 0, 0])
   const copy = way.copies[0]
   t.equal(copy?.request.authority, 'shop-shadow:80')
+  t.same([copy?.speaks, copy?.isGrpc], ['http1', false])
   t.same([copy?.source, copy?.depth, copy?.destination], ['10.0.0.1', 2, way.next])
 })
 
@@ -254,6 +256,34 @@ t.test('mirroring: what was kept of a copy is what it gives when it is sent agai
   copy.upstream = taker
   copy.downstream.ready()
   t.same([taker.text, taker.ends], ['abc', 1])
+})
+
+t.test('mirroring: a copy goes in the protocol of its original, with its own bytes', async (t) => {
+  const way = new Way()
+  const client = exchange(way.world, {}, GET, way.shop)
+  const request = streamedRequest()
+  const made = new Exchange(way.shop, client.downstream, request, '10.0.0.1', 2)
+  made.speaks = 'http2'
+  for (const body of ['abc', 'xyzxyz']) {
+    made.begin(0)
+    made.isGrpc = true
+    made.route = { ...made.route, mirror: { ...MIRROR, share: 1 } }
+    way.mirroring.open(made)
+    t.ok(made.isMirrored)
+    made.replay?.add(Buffer.from(body), 0, body.length)
+    made.requestEnded = true
+    way.mirroring.headers(made)
+    // The original is over, and its memory is the next one's, before the copy is sent.
+    made.replay?.body.fill(0)
+  }
+  const texts = way.copies.map((copy) => {
+    t.same([copy.speaks, copy.isGrpc], ['http2', true])
+    const taker = new Taker()
+    copy.upstream = taker
+    copy.downstream.ready()
+    return `${copy.request.contentLength} ${taker.text}`
+  })
+  t.same(texts, ['3 abc', '6 xyzxyz'])
 })
 
 t.test('mirroring: how copies end is counted, and nothing of them stays', async (t) => {

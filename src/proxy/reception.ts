@@ -18,6 +18,7 @@ import { H2Downstream } from './downstream/h2-downstream.ts'
 import type { Answered, DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
 import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
+import { H2Error, h2ErrorName } from './http/h2/protocol.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
@@ -25,12 +26,14 @@ import type { Ticker } from './net/ticker.ts'
 import { Turn } from './net/turn.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
-import type { Destination, Mode } from './stack/destination.ts'
+import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
-import { H1Pool, type PoolHost } from './upstream/pool.ts'
+import { H2Pool } from './upstream/h2-pool.ts'
+import { H1Pool } from './upstream/pool.ts'
+import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
@@ -51,7 +54,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
-  readonly #pools = new Set<H1Pool>()
+  readonly #pools = new Set<H1Pool | H2Pool>()
 
   constructor(
     sessions: Sessions,
@@ -163,14 +166,30 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     return this.#sessions.isOwnPort(address)
   }
 
-  makePool(endpoint: Endpoint): Pool {
-    const pool = new H1Pool(endpoint, this)
+  makePool(endpoint: Endpoint, wire: Wire): Pool {
+    const pool = wire === 'http2' ? this.#makeH2Pool(endpoint) : new H1Pool(endpoint, this)
     this.#pools.add(pool)
     return pool
   }
 
   roomMade(destination: Destination): void {
     if (destination.pending.length > 0) resumePending(destination, this.clock.now())
+  }
+
+  brokeRules({ counters, key }: Endpoint, code: number, details: string): void {
+    const { direction, service } = counters
+    // What is said to a peer that reached one of our limits.
+    const error = code === H2Error.enhanceYourCalm ? 'http2-limit' : 'http2-error'
+    this.#counters.http2Of(direction, 'upstream').goawaySent(code)
+    this.log.warn({
+      event: 'http2-failed',
+      direction,
+      service,
+      endpoint: key,
+      error,
+      reason: details,
+      message: `${error}: ${details} (${h2ErrorName(code)}), to ${key}`,
+    })
   }
 
   refused({ counters, key }: Endpoint, reason: string): void {
@@ -217,6 +236,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     return downstream
   }
 
+  #makeH2Pool(endpoint: Endpoint): H2Pool {
+    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
+    return new H2Pool(endpoint, counters, this)
+  }
+
   #makeHttp(
     connection: Connection,
     destination: Destination,
@@ -248,6 +272,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       broken: (at, error, details) => {
         this.#brokenConnection(at, error, details)
       },
+      http2Of: (direction) => this.#counters.http2Of(direction, 'downstream'),
       letGo: (exchange) => {
         exchange.letGo(this.wheel)
       },
@@ -260,12 +285,12 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   #brokenConnection({ destination, source }: Client, error: ErrorCode, details: string): void {
     this.#counters.countError(destination.direction, error)
     this.log.info({
-      event: 'http2-ended',
+      event: 'http2-failed',
       direction: destination.direction,
       service: destination.service,
       source: source === '' ? 'gone' : source,
       error,
-      details,
+      reason: details,
       message: `${error}: ${details}`,
     })
   }

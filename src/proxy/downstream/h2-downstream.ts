@@ -12,7 +12,7 @@ import type { H2LimitName } from '../http/h2/h2-limits.ts'
 import type { H2Stream } from '../http/h2/h2-stream.ts'
 import { HeadEncoder } from '../http/h2/head-encoder.ts'
 import { HpackEncoder } from '../http/h2/hpack/hpack-encoder.ts'
-import { h2ErrorName } from '../http/h2/protocol.ts'
+import { H2Error, h2ErrorName } from '../http/h2/protocol.ts'
 import type { StreamReceiver } from '../http/h2/stream-receiver.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
@@ -20,6 +20,7 @@ import { TICK } from '../net/ticker.ts'
 import type { Flushed } from '../net/turn.ts'
 import type { Carried } from '../stack/carried.ts'
 import type { Destination } from '../stack/destination.ts'
+import type { Http2Counters } from '../stack/http2-counters.ts'
 import { H2Request, type RequestOwner } from './h2-request.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
@@ -37,6 +38,7 @@ export class H2Downstream
   readonly depth: number
   readonly #outlet: Outlet
   readonly #http2: H2Connection
+  readonly #counters: Http2Counters
   readonly #active: H2Request[] = []
   #lastActive: number
   #isScheduled = false
@@ -62,6 +64,8 @@ export class H2Downstream
     this.depth = depth
     this.#outlet = new Outlet(connection)
     this.#http2 = new H2Connection('server', new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize)), host.h2Limits, this, this)
+    this.#counters = host.http2Of(destination.direction)
+    this.#counters.connectionOpened()
     this.#lastActive = host.ticker.now
     this.#limit = undefined
     this.#successor = undefined
@@ -124,13 +128,15 @@ export class H2Downstream
 
   onFailed(code: number, details: string): void {
     this.#isFailed = true
+    this.#counters.goawaySent(code)
     const limit = this.#limit
     if (limit !== undefined) this.host.broken(this, 'http2-limit', limit)
     else this.host.broken(this, 'http2-error', `${h2ErrorName(code)}, ${details}`)
     this.schedule()
   }
 
-  onGoaway(): void {
+  onGoaway(code: number): void {
+    this.#counters.goawayReceived(code)
     // The client opens no more streams: with the last one it is over.
     this.schedule()
   }
@@ -140,6 +146,7 @@ export class H2Downstream
   }
 
   onLimit(name: H2LimitName): void {
+    this.#counters.limit(name)
     this.#limit = name
   }
 
@@ -147,13 +154,15 @@ export class H2Downstream
     this.host.refused(this, 'request-refused', reason)
   }
 
-  onReset(): void {
-    // Counted nowhere yet.
+  onReset(code: number, isOurs: boolean): void {
+    if (isOurs) this.#counters.resetSent(code)
+    else this.#counters.resetReceived(code)
   }
 
   // Of the requests.
 
   began(request: H2Request): void {
+    this.#counters.streamOpened()
     request.place = this.#active.push(request) - 1
   }
 
@@ -164,6 +173,7 @@ export class H2Downstream
       last.place = request.place
     }
     request.place = -1
+    this.#counters.streamClosed()
     if (this.#http2.isDone) this.schedule()
   }
 
@@ -192,6 +202,7 @@ export class H2Downstream
   drain(): void {
     if (this.#isGone || this.#isDraining) return
     this.#isDraining = true
+    this.#counters.goawaySent(H2Error.none)
     this.#http2.drain()
     this.schedule()
   }
@@ -239,6 +250,7 @@ export class H2Downstream
   }
 
   #closed(): void {
+    this.#counters.connectionClosed()
     for (const { exchange } of this.#active) this.host.letGo(exchange)
     this.host.closed(this)
   }

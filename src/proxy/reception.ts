@@ -206,6 +206,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     })
   }
 
+  #makeH2Pool(endpoint: Endpoint): H2Pool {
+    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
+    return new H2Pool(endpoint, counters, this)
+  }
+
   /** A port that is declared to be HTTP: which version of it is for the client to say. */
   #awaitHttp(connection: Connection, destination: Destination, admitted: Admitted): void {
     const source = admitted.client?.ip ?? ''
@@ -234,11 +239,6 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     const downstream = new H2Downstream(connection, destination, client?.ip ?? '', depth, host)
     this.#sessions.carry(downstream)
     return downstream
-  }
-
-  #makeH2Pool(endpoint: Endpoint): H2Pool {
-    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
-    return new H2Pool(endpoint, counters, this)
   }
 
   #makeHttp(

@@ -28,9 +28,7 @@ import { Lingering } from './lingering.ts'
 /** How long a client that is to go may keep from us that it has heard so. */
 const PATIENCE: Millis = 5 * TICK
 
-export class H2Downstream
-  implements Receiver, Carried, H2Sink, H2Owner, Flushed, RequestOwner
-{
+export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed, RequestOwner {
   readonly host: DownstreamHost
   readonly connection: Connection
   readonly destination: Destination
@@ -63,9 +61,15 @@ export class H2Downstream
     this.source = source
     this.depth = depth
     this.#outlet = new Outlet(connection)
-    this.#http2 = new H2Connection('server', new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize)), host.h2Limits, this, this)
     this.#counters = host.http2Of(destination.direction)
     this.#counters.connectionOpened()
+    this.#http2 = new H2Connection(
+      'server',
+      new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize)),
+      host.h2Limits,
+      this,
+      this,
+    )
     this.#lastActive = host.ticker.now
     this.#limit = undefined
     this.#successor = undefined

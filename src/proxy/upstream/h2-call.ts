@@ -13,7 +13,7 @@ import { Event } from '../http/h1/event.ts'
 import type { H2Stream } from '../http/h2/h2-stream.ts'
 import { H2Error } from '../http/h2/protocol.ts'
 import type { StreamReceiver, StreamReset } from '../http/h2/stream-receiver.ts'
-import { Framing, type Head } from '../http/head.ts'
+import { Framing, type Head, TargetForm } from '../http/head.ts'
 import type { Limits } from '../http/limits.ts'
 import { Method } from '../http/method.ts'
 import type { SliceTap } from '../http/slices.ts'
@@ -25,8 +25,6 @@ import { StreamConnection } from '../stack/stream-connection.ts'
 import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
 
 const HOST = fieldBits(Field.host)
-/** RFC 9113 section 8.2.2: the one thing that TE may still say. */
-const TRAILERS_LINE = Buffer.from('te: trailers\r\n', 'latin1')
 
 /** What the calls of a connection share. */
 export interface CallHost {
@@ -194,12 +192,11 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
 
   #writeHead(exchange: Exchange, stream: H2Stream, request: Head): void {
     const { heads } = stream.connection
-    // RFC 9113 section 8.3.1: a request of HTTP/1.0 may come without a Host.
     exchange.lacksHost ||= !request.has(HOST)
-    const cut = exchange.requestCut | cutForResilience(exchange)
-    heads.request(request, exchange.lacksHost ? cut | HOST : cut)
-    if (exchange.lacksHost) heads.add('Host', exchange.endpoint?.key ?? '')
-    if (request.trailersWelcome) heads.addLines(TRAILERS_LINE)
+    // HTTP/1.0 may come without a Host, and an authority is what a request needs here.
+    const needsOne = exchange.lacksHost && request.targetForm === TargetForm.origin
+    const authority = needsOne ? (exchange.endpoint?.key ?? '') : ''
+    heads.request(request, exchange.requestCut | cutForResilience(exchange), authority)
     if (exchange.requestLines !== undefined) heads.addLines(exchange.requestLines)
     addResilienceLines(heads, exchange, request, this.#host.clock)
   }

@@ -72,7 +72,8 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     this.limits = host.limits
     this.counters = host.counters
     this.idleSince = host.clock.now()
-    this.#h2 = new H2Connection('client', new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize)), host.h2Limits, this, this)
+    const heads = new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize))
+    this.#h2 = new H2Connection('client', heads, host.h2Limits, this, this)
     connection.receiver = this
     connection.readStart()
     this.#h2.start()

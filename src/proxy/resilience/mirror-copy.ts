@@ -55,7 +55,6 @@ export class MirrorCopy implements Downstream {
     this.exchange.isCopy = true
     // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
     this.exchange.speaks = speaks
-    this.#isGrpc = isGrpc
   }
 
   /** Sends it on its way. */

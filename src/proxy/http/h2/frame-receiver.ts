@@ -67,7 +67,10 @@ export class FrameReceiver implements FrameTaker {
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
     const stream = this.#readingNow
-    if (stream === undefined || stream.take(bytes, start, end)) return
+    if (stream === undefined) return
+    // The head of the frame may have come with an earlier read.
+    this.#table.touch(stream)
+    if (stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
@@ -78,6 +81,7 @@ export class FrameReceiver implements FrameTaker {
     if (stream === undefined) return
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
+    this.#table.touch(stream)
     if ((flags & Flag.endStream) === 0) stream.credit()
     else if (stream.isComplete) stream.remoteEnd()
     else this.#refuseMessage(stream, Refusal.lengthMismatch)

@@ -261,13 +261,12 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
-    if (!this.#endQueued) {
-      if (!this.isReleased) this.receiver.onWritable(this)
-      return false
+    if (this.#endQueued) {
+      this.#endQueued = false
+      if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
+      else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    this.#endQueued = false
-    if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
-    else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
+    if (!this.isReleased) this.receiver.onWritable(this)
     return false
   }
 

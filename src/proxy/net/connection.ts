@@ -31,6 +31,8 @@ export interface Connection {
   receiver: Receiver
   /** The descriptor, for socket options; -1 once closed. */
   readonly fd: number
+  /** What both sides of a TLS handshake agreed to speak (ALPN); empty or absent where they did not say. */
+  readonly alpn?: string
   /** The address at the other end, undefined if it is already gone. */
   remote(): SocketAddress | undefined
   /** Our own address of this connection, undefined if it is already gone. */
@@ -43,6 +45,8 @@ export interface Connection {
   end(): void
   /** True if the kernel knows that the peer is gone, for a connection that is not read from and so does not tell. */
   isGone(): boolean
+  /** What was read last is still needed when more is read: the next read goes elsewhere. */
+  leave(): void
   /** Nothing has moved for a while: give back what memory can be given back. */
   rest(): void
   /** Ends it at once, without a further call to the receiver. Safe to call twice. */

@@ -7,7 +7,7 @@ import type { Millis } from '../../lib/duration.ts'
 import { Event } from '../http/h1/event.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
-import type { Destination } from '../stack/destination.ts'
+import type { Destination, Wire } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
 import { grpcStatusAtEnd, isServerFailure } from '../stack/grpc.ts'
 import { PLAIN_ROUTE } from '../stack/route.ts'
@@ -16,6 +16,7 @@ import { PLAIN_ROUTE } from '../stack/route.ts'
 export interface Original {
   readonly source: string
   readonly depth: number
+  readonly speaks: Wire
   readonly isGrpc: boolean
 }
 
@@ -39,7 +40,7 @@ export class MirrorCopy implements Downstream {
   /** `bytes` are its own. `deadline` is by the clock. */
   constructor(
     destination: Destination,
-    { source, depth, isGrpc }: Original,
+    { source, depth, speaks, isGrpc }: Original,
     bytes: Buffer,
     deadline: Millis,
     owner: MirrorOwner,
@@ -52,6 +53,8 @@ export class MirrorCopy implements Downstream {
     this.isSound = reader.read(bytes, 0, bytes.length) === Event.head
     this.exchange = new Exchange(destination, this, reader.head, source, depth)
     this.exchange.isCopy = true
+    // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
+    this.exchange.speaks = speaks
   }
 
   /** Sends it on its way. */

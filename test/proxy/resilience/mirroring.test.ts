@@ -84,6 +84,31 @@ class Taker implements Upstream {
   abandon(): void {}
 }
 
+t.test('mirroring: a copy of a call fails by its code', async (t) => {
+  for (const [status, grpcStatus, isBad] of [
+    [200, 0, false],
+    [200, 5, false],
+    [200, 14, true],
+    [200, -1, true],
+    [503, 0, true],
+  ] as const) {
+    const f = new Way()
+    const call = f.open()
+    call.isGrpc = true
+    call.kept = Buffer.from(GET)
+    call.requestEnded = true
+    f.mirroring.ended(call, undefined)
+    f.world.clock.advance(1)
+    const [copy] = f.copies
+    if (copy === undefined) throw new Error('no copy')
+    t.ok(copy.isGrpc)
+    copy.status = status
+    copy.grpcStatus = grpcStatus
+    copy.downstream.over()
+    t.same(f.counts, [1, 0, isBad ? 1 : 0], `${status} ${grpcStatus}`)
+  }
+})
+
 t.test('mirroring: a route without it is left alone', async (t) => {
   const way = new Way()
   const made = exchange(way.world, {}, GET, way.shop)

@@ -67,7 +67,10 @@ export class FrameReceiver implements FrameTaker {
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
     const stream = this.#readingNow
-    if (stream === undefined || stream.take(bytes, start, end)) return
+    if (stream === undefined) return
+    // A frame may go on in a later read than its head came in.
+    this.#table.touch(stream)
+    if (stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
@@ -76,6 +79,7 @@ export class FrameReceiver implements FrameTaker {
     const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
+    this.#table.touch(stream)
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
     if ((flags & Flag.endStream) === 0) stream.credit()

@@ -197,3 +197,19 @@ t.test('http2: RFC 9113 section 5.4: a lost connection resets all streams', asyn
   t.equal(rig.app.take().filter((line) => line.endsWith('by connection')).length, 2)
   t.equal(rig.connection.open, 0)
 })
+
+t.test('http2: RFC 9113 section 5.1: an answer to what was given up long ago', async (t) => {
+  const rig = new H2Rig({ role: 'client' })
+  rig.ask()
+  rig.ask()
+  rig.app.cancel(1)
+  for (let id = 5; id < 2000; id += 2) {
+    rig.ask()
+    rig.feed(headers(id, response(200)))
+  }
+  rig.take()
+  rig.feed(headers(1, response(200), END_HEADERS), data(1, 'late', END_STREAM), ping())
+  t.strictSame(rig.told(), [PONG], 'is ignored')
+  rig.feed(headers(3, response(200)))
+  t.strictSame(rig.app.take().slice(-2), ['3 head 200', '3 end'])
+})

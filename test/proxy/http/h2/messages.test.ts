@@ -24,7 +24,7 @@ function malformed(name: string, fields: Fields): Case {
     name: `8.1.1, ${name}`,
     send: [headers(1, block(fields)), headers(3, request())],
     told: [...RESET, ...answered(3)],
-    app: ['3 head GET /', '3 end'],
+    app: ['1 reset PROTOCOL_ERROR by us', '3 head GET /', '3 end'],
   }
 }
 
@@ -226,7 +226,7 @@ const LENGTHS: readonly Case[] = [
     name: '8.1.1: content-length without a body',
     send: [headers(1, request([['content-length', '4']], 'POST'))],
     told: RESET,
-    app: [],
+    app: ['1 reset PROTOCOL_ERROR by us'],
   },
   {
     name: '8.1.1: content-length 0 and a body',
@@ -250,7 +250,7 @@ const LENGTHS: readonly Case[] = [
       ),
     ],
     told: RESET,
-    app: [],
+    app: ['1 reset PROTOCOL_ERROR by us'],
   },
 ]
 

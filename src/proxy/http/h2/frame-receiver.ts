@@ -348,7 +348,9 @@ export class FrameReceiver implements FrameTaker {
         this.#connection.fail(H2Error.protocol, 'WINDOW_UPDATE of an idle stream')
     } else if (increment === 0) {
       this.refuse(stream, H2Error.protocol, 'WINDOW_UPDATE of 0')
-    } else if (!stream.widen(increment)) {
+    } else if (stream.widen(increment)) {
+      this.#connection.outflow.serve()
+    } else {
       this.refuse(stream, H2Error.flowControl, 'WINDOW_UPDATE')
     }
   }

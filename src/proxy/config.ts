@@ -11,6 +11,7 @@ import type { Problems } from '../lib/problems.ts'
 import { item, join, readChoice, readInteger, readNumber, readString } from '../lib/shape.ts'
 import { readTextFile } from '../lib/text-file.ts'
 import { readConcurrency } from './config-concurrency.ts'
+import { readHttp2 } from './config-http2.ts'
 import {
   listensNowhere,
   type Place,
@@ -70,6 +71,7 @@ export function readSettings(
       idleTimeout: reader.duration('inbound.timeouts.idle', OR_ZERO),
       concurrency: readConcurrency((key) => reader.at(key)),
     },
+    http2: readHttp2((key) => reader.at(key)),
     discovery: { files: readFilesPath(reader, file) },
     sockets: readChoice(...reader.at('sockets'), ['auto', 'streams']),
     egress: readChoice(...reader.at('egress'), ['allow', 'deny']),

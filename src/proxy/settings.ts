@@ -5,6 +5,7 @@
 import type { SocketAddress } from '../lib/address.ts'
 import type { Millis } from '../lib/duration.ts'
 import type { LogLevel } from '../lib/log.ts'
+import type { H2Limits } from './http/h2/h2-limits.ts'
 
 export interface OutboundListener {
   readonly address: SocketAddress
@@ -52,6 +53,8 @@ export interface Settings {
     readonly idleTimeout: Millis
     readonly concurrency: ConcurrencySettings
   }
+  /** What is taken of an HTTP/2 connection before it is ended. */
+  readonly http2: H2Limits
   readonly discovery: {
     /** A manifest file or folder; undefined for none. */
     readonly files: string | undefined

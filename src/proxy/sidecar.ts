@@ -81,7 +81,14 @@ export class Sidecar implements AdminSubject {
     this.#sessions.eachTick((now) => {
       this.routes.sweep(now)
     })
-    this.#reception = new Reception(this.#sessions, settings.mode, this.#counters, log)
+    this.#reception = new Reception(
+      this.#sessions,
+      settings.mode,
+      this.#counters,
+      log,
+      random,
+      settings.http2,
+    )
   }
 
   /** Rejects with a MeshError `configuration-invalid`, or `manifest-invalid` for what discovery finds. */

@@ -33,7 +33,10 @@ export class FrameReceiver implements FrameTaker {
   readonly #block: BlockReader
   /** Whose DATA is being read; of its payload, what was not handed out yet. */
   #reading: H2Stream | undefined
+  #readingId = 0
   #unhanded = 0
+  /** The last block had more fields, or larger ones, than were handed out. */
+  #isCut = false
 
   constructor(connection: H2Connection, owner: H2Owner, table: StreamTable, guard: FloodGuard) {
     const { limits } = connection
@@ -41,7 +44,7 @@ export class FrameReceiver implements FrameTaker {
     this.#owner = owner
     this.#table = table
     this.#guard = guard
-    this.decoder = new HpackDecoder(limits.headerTableSize)
+    this.decoder = new HpackDecoder(limits.headerTableSize, limits)
     this.#builder = new HeadBuilder(limits)
     this.#block = new BlockReader(limits)
     this.#reading = undefined
@@ -63,18 +66,22 @@ export class FrameReceiver implements FrameTaker {
 
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
-    const stream = this.#reading
-    if (stream === undefined || stream.take(bytes, start, end)) return
+    const stream = this.#readingNow
+    if (stream === undefined) return
+    // The head of the frame may have come with an earlier read.
+    this.#table.touch(stream)
+    if (stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
 
   dataEnd(flags: number): void {
-    const stream = this.#reading
+    const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
+    this.#table.touch(stream)
     if ((flags & Flag.endStream) === 0) stream.credit()
     else if (stream.isComplete) stream.remoteEnd()
     else this.#refuseMessage(stream, Refusal.lengthMismatch)
@@ -122,6 +129,7 @@ export class FrameReceiver implements FrameTaker {
       const stream = touched[at]!
       stream.isTouched = false
       if (!stream.isReleased && !stream.isReset) stream.receiver.onRead(stream)
+      stream.holdRead()
       stream.park()
     }
     if (touched.length > 0) touched.length = 0
@@ -161,8 +169,17 @@ export class FrameReceiver implements FrameTaker {
       return H2Error.none
     }
     this.#reading = stream
+    this.#readingId = id
     this.#table.touch(stream)
     return H2Error.none
+  }
+
+  /** Its stream may have ended between two reads, and the object carry another one. */
+  get #readingNow(): H2Stream | undefined {
+    const stream = this.#reading
+    return stream === undefined || stream.isClosed || stream.id !== this.#readingId
+      ? undefined
+      : stream
   }
 
   /** Section 5.1: a frame for a stream that is not open. None if it is to be ignored. */
@@ -240,7 +257,8 @@ export class FrameReceiver implements FrameTaker {
     const what = isFirst ? (role === 'server' ? 'request' : 'response') : 'trailers'
     this.#builder.begin(head, what, stream.asked)
     if (!this.#decode(this.#builder)) return
-    const refusal = this.#builder.end(isEnd)
+    const judged = this.#builder.end(isEnd)
+    const refusal = this.#isCut ? Refusal.headTooLarge : judged
     if (refusal !== Refusal.none) {
       this.#refuseMessage(stream, refusal)
     } else if (isSelfish) {
@@ -272,7 +290,8 @@ export class FrameReceiver implements FrameTaker {
   #decode(sink: FieldSink): boolean {
     const { bytes, start, end } = this.#block
     const decoded = this.decoder.decode(bytes, start, end, sink)
-    if (decoded === Decoded.ok) return true
+    this.#isCut = decoded === Decoded.tooLarge
+    if (decoded !== Decoded.wrong) return true
     this.#connection.fail(H2Error.compression, 'a header block that cannot be read')
     return false
   }

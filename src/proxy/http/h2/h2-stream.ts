@@ -261,13 +261,12 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
-    if (!this.#endQueued) {
-      if (!this.isReleased) this.receiver.onWritable(this)
-      return false
+    if (this.#endQueued) {
+      this.#endQueued = false
+      if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
+      else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    this.#endQueued = false
-    if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
-    else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
+    if (!this.isReleased) this.receiver.onWritable(this)
     return false
   }
 
@@ -306,21 +305,25 @@ export class H2Stream implements Sender {
     if (!this.isReleased) this.receiver.onReset(this, reset)
   }
 
-  /** Drops what waits in either direction. */
+  /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
   drop(): void {
-    this.isReset = true
     this.isClosed = true
     this.#queue.length = 0
     this.#queueAt = 0
     this.#queued = 0
     this.#endQueued = false
+    if (!this.remoteEnded) this.#dropReceived()
+    this.connection.streamClosed(this)
+  }
+
+  #dropReceived(): void {
+    this.isReset = true
     this.#slices.clear()
     this.#unpark(this.#parkedBytes + this.#givenParked)
     this.#parked.length = 0
     this.#parkedBytes = 0
     this.#givenParked = 0
     this.#given = 0
-    this.connection.streamClosed(this)
   }
 
   /** The peer has ended its message. */

@@ -279,14 +279,11 @@ export class H2Stream implements Sender {
     return false
   }
 
-  /** The peer takes more. False if that is more than there can be (section 6.9.1). */
+  /** The peer takes more, or less. False if that is more than there can be (section 6.9.1). To be served by the caller. */
   widen(increment: number): boolean {
     this.sendWindow += increment
     if (this.sendWindow > MOST_WINDOW) return false
-    if (this.#queued > 0 && this.sendWindow > 0) {
-      this.connection.outflow.wait(this)
-      this.connection.outflow.serve()
-    }
+    if (this.#queued > 0 && this.sendWindow > 0) this.connection.outflow.wait(this)
     return true
   }
 

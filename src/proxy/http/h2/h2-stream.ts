@@ -6,8 +6,10 @@
 // the receiver.
 
 import { Framing, Head } from '../head.ts'
+import { Method } from '../method.ts'
 import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
+import { restHead } from './head-text.ts'
 import { creditWindow } from './inflow.ts'
 import type { Sender } from './outflow.ts'
 import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
@@ -104,6 +106,12 @@ export class H2Stream implements Sender {
     this.#moved = 0
   }
 
+  /** Everybody is done with it: what large heads took is given back. */
+  rest(): void {
+    restHead(this.head)
+    if (this.#trailerHead !== undefined) restHead(this.#trailerHead)
+  }
+
   /** Where trailers are read into. */
   get trailerHead(): Head {
     this.#trailerHead ??= new Head()
@@ -112,9 +120,10 @@ export class H2Stream implements Sender {
 
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
-    const { framing, contentLength } = this.head
+    const { framing, contentLength, method } = this.head
     if (framing === Framing.length) this.#expected = contentLength
-    else if (framing === Framing.none) this.#expected = 0
+    // RFC 9113 section 8.5: what follows a CONNECT is not its body.
+    else if (framing === Framing.none && method !== Method.connect) this.#expected = 0
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */

@@ -1,8 +1,8 @@
 // Heads that are accepted from HTTP/2: what they become, held against what HTTP/1.1 makes of the same text.
 
 import t from 'tap'
-import { Asked } from '../../../../../src/proxy/http/h1/response-rules.ts'
 import { Field, fieldBits } from '../../../../../src/proxy/http/fields.ts'
+import { Asked } from '../../../../../src/proxy/http/h1/response-rules.ts'
 import { Framing, Head } from '../../../../../src/proxy/http/head.ts'
 import { Method } from '../../../../../src/proxy/http/method.ts'
 import {
@@ -66,7 +66,13 @@ const ACCEPTED: Readonly<Record<string, Accepted>> = {
   },
   'RFC 9113 8.3.1: OPTIONS of the server itself': {
     what: 'request',
-    fields: list(':method: OPTIONS', ':scheme: http', ':authority: a', ':path: *', 'max-forwards: 0'),
+    fields: list(
+      ':method: OPTIONS',
+      ':scheme: http',
+      ':authority: a',
+      ':path: *',
+      'max-forwards: 0',
+    ),
     text: 'OPTIONS * HTTP/1.1\r\nhost: a\r\nmax-forwards: 0\r\n\r\n',
   },
   'RFC 9110 9.1: a method of 32 characters': {

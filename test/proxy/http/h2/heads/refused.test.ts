@@ -26,10 +26,7 @@ const REQUESTS: Readonly<Record<string, Row>> = {
   'RFC 9113 8.3: a status': ['pseudo-forbidden', [...GET, ...OK]],
   'RFC 9113 8.3: one that is not defined': ['pseudo-unknown', also(':protocol: websocket')],
   'RFC 9113 8.3: with no name': ['pseudo-unknown', also(':: x')],
-  'RFC 9113 8.3: behind a regular field': [
-    'pseudo-after-field',
-    also('x: y', ':path: /'),
-  ],
+  'RFC 9113 8.3: behind a regular field': ['pseudo-after-field', also('x: y', ':path: /')],
   'RFC 9113 8.3.1: a scheme of other things': [
     'scheme-invalid',
     list(':method: GET', ':scheme: ftp', ':authority: a', ':path: /'),
@@ -128,7 +125,11 @@ const REQUESTS: Readonly<Record<string, Row>> = {
     GOES_ON,
   ],
   'RFC 9113 8.1.1: a length, and the end': ['length-mismatch', also('content-length: 3')],
-  'RFC 9110 8.6: a length that is no number': ['length-invalid', also('content-length: +3'), GOES_ON],
+  'RFC 9110 8.6: a length that is no number': [
+    'length-invalid',
+    also('content-length: +3'),
+    GOES_ON,
+  ],
   'RFC 9110 8.6: an empty length': ['length-invalid', also('content-length: '), GOES_ON],
   'RFC 9110 8.6: a list of lengths': ['length-invalid', also('content-length: 3, 3'), GOES_ON],
   'RFC 9110 8.6: more than can be counted': [
@@ -182,13 +183,20 @@ const RESPONSES: Readonly<Record<string, Row>> = {
   'RFC 9113 8.3.2: two': ['pseudo-repeated', [...OK, ...OK]],
   'RFC 9113 8.3: a method': ['pseudo-forbidden', [...OK, ...list(':method: GET')]],
   'RFC 9113 8.3: a path': ['pseudo-forbidden', list(':path: /')],
-  'RFC 9113 8.3: a status behind a regular field': ['pseudo-after-field', [...OK, ...list('x: y', ':status: 200')]],
+  'RFC 9113 8.3: a status behind a regular field': [
+    'pseudo-after-field',
+    [...OK, ...list('x: y', ':status: 200')],
+  ],
   'RFC 9110 15: an empty status': ['status-invalid', list(':status: ')],
   'RFC 9110 15: two digits': ['status-invalid', list(':status: 20')],
   'RFC 9110 15: four digits': ['status-invalid', list(':status: 2000')],
   'RFC 9110 15: below 100': ['status-invalid', list(':status: 099')],
   'RFC 9110 15: no digits': ['status-invalid', list(':status: 2x0')],
-  'RFC 9113 8.6: 101': ['switch-unasked', list(':status: 101'), { ...GOES_ON, asked: Asked.upgrade }],
+  'RFC 9113 8.6: 101': [
+    'switch-unasked',
+    list(':status: 101'),
+    { ...GOES_ON, asked: Asked.upgrade },
+  ],
   'RFC 9113 8.1: an interim response at the end': ['head-truncated', list(':status: 100')],
   'RFC 9110 8.6: an interim response with a length': [
     'body-forbidden',

@@ -6,6 +6,11 @@ import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { proxyStatus } from '../stack/proxy-status.ts'
 
+/** Nobody is there to be answered, or there is no time for it. */
+export function isUnanswered(error: ErrorCode): boolean {
+  return error === 'downstream-reset' || error === 'drain-timeout'
+}
+
 export interface Ending {
   readonly closes: boolean
   /** The answer to a HEAD has no body. */

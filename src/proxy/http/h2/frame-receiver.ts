@@ -35,6 +35,8 @@ export class FrameReceiver implements FrameTaker {
   #reading: H2Stream | undefined
   #readingId = 0
   #unhanded = 0
+  /** The last block had more fields, or larger ones, than were handed out. */
+  #isCut = false
 
   constructor(connection: H2Connection, owner: H2Owner, table: StreamTable, guard: FloodGuard) {
     const { limits } = connection
@@ -42,7 +44,7 @@ export class FrameReceiver implements FrameTaker {
     this.#owner = owner
     this.#table = table
     this.#guard = guard
-    this.decoder = new HpackDecoder(limits.headerTableSize)
+    this.decoder = new HpackDecoder(limits.headerTableSize, limits)
     this.#builder = new HeadBuilder(limits)
     this.#block = new BlockReader(limits)
     this.#reading = undefined
@@ -251,7 +253,8 @@ export class FrameReceiver implements FrameTaker {
     const what = isFirst ? (role === 'server' ? 'request' : 'response') : 'trailers'
     this.#builder.begin(head, what, stream.asked)
     if (!this.#decode(this.#builder)) return
-    const refusal = this.#builder.end(isEnd)
+    const judged = this.#builder.end(isEnd)
+    const refusal = this.#isCut ? Refusal.headTooLarge : judged
     if (refusal !== Refusal.none) {
       this.#refuseMessage(stream, refusal)
     } else if (isSelfish) {
@@ -283,7 +286,8 @@ export class FrameReceiver implements FrameTaker {
   #decode(sink: FieldSink): boolean {
     const { bytes, start, end } = this.#block
     const decoded = this.decoder.decode(bytes, start, end, sink)
-    if (decoded === Decoded.ok) return true
+    this.#isCut = decoded === Decoded.tooLarge
+    if (decoded !== Decoded.wrong) return true
     this.#connection.fail(H2Error.compression, 'a header block that cannot be read')
     return false
   }

@@ -63,6 +63,7 @@ export class HeadBuilder implements FieldSink {
   /** A Host beside `:authority`, which is not written. */
   #hasHost = false
   #hasCookie = false
+  #isCookieSensitive = false
   /** Those of pseudo-header fields, and after them of cookies. */
   readonly #values: Values = new Values()
   readonly #text: HeadText = new HeadText()
@@ -86,6 +87,7 @@ export class HeadBuilder implements FieldSink {
     this.#isHttps = false
     this.#hasHost = false
     this.#hasCookie = false
+    this.#isCookieSensitive = false
     this.#values.begin()
     this.#text.begin(head)
     head.minor = 1
@@ -126,7 +128,7 @@ export class HeadBuilder implements FieldSink {
     if (this.#what === REQUEST) return judgeRequestHead(head, isEnd)
     if (this.#what === RESPONSE) return judgeResponseHead(head, this.#asked, isEnd)
     // RFC 9113 section 8.1: nothing comes after trailers.
-    return isEnd ? judgeTrailers(head) : Refusal.trailerForbidden
+    return isEnd ? judgeTrailers(head) : Refusal.headRepeated
   }
 
   #tooLarge(): Refusal {
@@ -268,11 +270,13 @@ export class HeadBuilder implements FieldSink {
   /** RFC 9113 section 8.2.3: one line in HTTP/1.1, however many there are here. An empty one says nothing. */
   #takeCrumb(field: HeaderField): Refusal {
     this.#hasCookie = true
+    this.#isCookieSensitive ||= field.isSensitive
     if (field.valueLength > 0) this.#values.join(field)
     return Refusal.none
   }
 
   #writeCookie(): Refusal {
+    if (this.#isCookieSensitive) this.#head.markSensitive(this.#head.count)
     return this.#writePair(COOKIE_NAME, 0, this.#values.length, Field.cookie)
   }
 

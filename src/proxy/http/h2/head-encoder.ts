@@ -12,7 +12,7 @@ import type { HeadOutput } from '../head-output.ts'
 import { runEnd, textEnd } from '../runs.ts'
 import { HeadText, restHead } from './head-text.ts'
 import type { HpackEncoder } from './hpack/hpack-encoder.ts'
-import { PseudoEncoder } from './pseudo-encoder.ts'
+import { writePseudos } from './request-pseudos.ts'
 
 const REQUEST = 0
 const RESPONSE = 1
@@ -29,13 +29,15 @@ const NEVER = OF_HOPS | fieldBits(Field.host)
 
 const OPEN = 0x5b
 const CLOSE = 0x5d
+const TE_LINE = Buffer.from('te: trailers', 'latin1')
+const TE_NAME_END = 2
+const TE_VALUE = 4
 
 export class HeadEncoder implements HeadOutput {
   /** The block, after `finish`: in `block`, from 0 to `length`. Good until the next head begins. */
   block: Buffer = Buffer.alloc(0)
   length = 0
   readonly #hpack: HpackEncoder
-  readonly #pseudo: PseudoEncoder
   #what: number = STATUS
   #head: Head | undefined
   #cut = 0
@@ -49,7 +51,6 @@ export class HeadEncoder implements HeadOutput {
 
   constructor(hpack: HpackEncoder) {
     this.#hpack = hpack
-    this.#pseudo = new PseudoEncoder(hpack)
     this.#head = undefined
   }
 
@@ -122,11 +123,14 @@ export class HeadEncoder implements HeadOutput {
     this.#isSound = false
     const hpack = this.#hpack
     hpack.begin()
-    if (this.#what === REQUEST && head !== undefined) this.#pseudo.request(head, this.#authority)
+    if (this.#what === REQUEST && head !== undefined) writePseudos(hpack, head, this.#authority)
     else if (this.#what !== TRAILERS) hpack.status(this.#status)
     if (head !== undefined) this.#fields(head, this.#cut | NEVER)
     if (this.#own.count > 0) this.#fields(this.#own, OF_HOPS)
-    if (this.#what === REQUEST && head?.trailersWelcome === true) this.#pseudo.trailersWelcome()
+    // RFC 9110 section 10.1.4: it is said anew on every hop.
+    if (this.#what === REQUEST && head?.trailersWelcome === true) {
+      hpack.field(TE_LINE, 0, TE_NAME_END, TE_VALUE, TE_LINE.length, Field.te)
+    }
     this.block = hpack.block
     this.length = hpack.length
     return true
@@ -135,7 +139,6 @@ export class HeadEncoder implements HeadOutput {
   /** Nothing was written for a while: gives back what a large head has taken. */
   rest(): void {
     restHead(this.#own)
-    this.#pseudo.rest()
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE, acknowledged by us. */
@@ -152,14 +155,18 @@ export class HeadEncoder implements HeadOutput {
   }
 
   #fields(head: Head, cut: number): void {
-    const { bytes, spans, kinds, nominated, count } = head
+    const { bytes, spans, kinds, nominated, count, sensitive } = head
     const hpack = this.#hpack
     for (let i = 0; i < count; i++) {
       const kind = kinds[i]!
       if (kind !== Field.other && (cut & (1 << kind)) !== 0) continue
       if (nominated[i] === 1) continue
-      const at = i * 4
-      hpack.field(bytes, spans[at]!, spans[at + 1]!, spans[at + 2]!, spans[at + 3]!, kind)
+      const slot = i * 4
+      const nameEnd = spans[slot + 1]!
+      const value = spans[slot + 2]!
+      const valueEnd = spans[slot + 3]!
+      const isSensitive = sensitive !== 0 && head.isSensitiveAt(i)
+      hpack.field(bytes, spans[slot]!, nameEnd, value, valueEnd, kind, isSensitive)
     }
   }
 

@@ -7,13 +7,12 @@
 import { CR, LF, ZERO } from '../characters.ts'
 import { Field } from '../fields.ts'
 import { Head } from '../head.ts'
+import { copyBytes } from './hpack/copy.ts'
 import type { HeaderField } from './hpack/header-field.ts'
 
 const FIRST_SIZE = 512
 /** A head that grew over this does not keep its buffer while nothing is received. */
 const KEPT = 8 * FIRST_SIZE
-/** Up to so many bytes a loop beats the call that copies. */
-const FEW = 64
 /** A colon and a space stand before the value, CRLF after it. */
 const BEFORE_VALUE = 2
 const AROUND = 4
@@ -45,6 +44,7 @@ export class HeadText {
     const nameEnd = name + field.nameLength
     const value = nameEnd + BEFORE_VALUE
     this.copy(field.bytes, field.start, field.nameLength + field.valueLength + AROUND)
+    if (field.isSensitive) this.#head.markSensitive(this.#head.count)
     this.count(name, nameEnd, value, value + field.valueLength, field.kind)
   }
 
@@ -66,13 +66,7 @@ export class HeadText {
   /** Puts bytes behind what is written, where the next that are written replace them. */
   place(from: Buffer, start: number, length: number): void {
     this.#reserve(length)
-    if (length > FEW) {
-      from.copy(this.#bytes, this.end, start, start + length)
-      return
-    }
-    const bytes = this.#bytes
-    const by = this.end - start
-    for (let at = start; at < start + length; at++) bytes[at + by] = from[at]!
+    copyBytes(from, start, start + length, this.#bytes, this.end)
   }
 
   byte(byte: number): void {

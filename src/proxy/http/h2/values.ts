@@ -3,12 +3,11 @@
 
 import { SEMICOLON, SP } from '../characters.ts'
 import type { HeadText } from './head-text.ts'
+import { copyBytes } from './hpack/copy.ts'
 import { type HeaderField, Pseudo } from './hpack/header-field.ts'
 
 const FIRST_SIZE = 512
 const LARGE = 8 * FIRST_SIZE
-/** Up to so many bytes a loop beats the call that copies. */
-const FEW = 64
 
 export class Values {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_SIZE)
@@ -47,13 +46,7 @@ export class Values {
   #append({ bytes, start, nameLength, valueLength }: HeaderField): void {
     this.#reserve(valueLength)
     const from = start + nameLength + 2
-    if (valueLength > FEW) {
-      bytes.copy(this.bytes, this.length, from, from + valueLength)
-    } else {
-      const by = this.length - from
-      for (let at = from; at < from + valueLength; at++) this.bytes[at + by] = bytes[at]!
-    }
-    this.length += valueLength
+    this.length = copyBytes(bytes, from, from + valueLength, this.bytes, this.length)
   }
 
   #reserve(size: number): void {

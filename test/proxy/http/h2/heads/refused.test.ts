@@ -229,7 +229,7 @@ const RESPONSES: Readonly<Record<string, Row>> = {
 const TRAILERS: Readonly<Record<string, Row>> = {
   'RFC 9113 8.1: a method': ['pseudo-in-trailers', list(':method: GET')],
   'RFC 9113 8.1: a status': ['pseudo-in-trailers', list('x: y', ':status: 200')],
-  'RFC 9113 8.1: which do not end the message': ['trailer-forbidden', list('x: y'), GOES_ON],
+  'RFC 9113 8.1: which do not end the message': ['head-repeated', list('x: y'), GOES_ON],
   'RFC 9110 6.5.1: what frames a message': ['trailer-forbidden', list('content-length: 3')],
   'RFC 9110 6.5.1: what routes it': ['trailer-forbidden', list('host: a')],
   'RFC 9110 6.5.1: what authenticates': ['trailer-forbidden', list('authorization: a')],

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { seededRandom } from '../../../src/lib/random.ts'
 import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
-import type { Head } from '../../../src/proxy/http/head.ts'
+import { Framing, type Head } from '../../../src/proxy/http/head.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { chooseSockets } from '../../../src/proxy/net/sockets.ts'
 import { Reception } from '../../../src/proxy/reception.ts'
@@ -14,7 +14,6 @@ import { CounterRegistry } from '../../../src/proxy/stack/counters.ts'
 import { Destination } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
 import { type Downstream, Exchange, type Stage } from '../../../src/proxy/stack/exchange.ts'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
 import { Balancing } from '../../../src/proxy/upstream/balancing.ts'
 import { Sessions } from '../../../src/proxy/upstream/sessions.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -38,21 +37,20 @@ export class Caller implements Downstream {
   isSlow = false
   /** The request is all there. */
   isWhole = true
-  head_ = ''
+  headText = ''
   status = 0
   readonly interims: number[] = []
   text = ''
   trailerText: string | undefined
   ended = false
   /** Undefined as long as it is under way, empty if all went well. */
-  end_: string | undefined
+  outcome: string | undefined
   resumes = 0
   discards = 0
   /** What it was given and has not taken, and a copy of it. */
   readonly #held: Buffer[] = []
   readonly #copies: Buffer[] = []
   readonly #bytes: Buffer
-  #given = 0
 
   constructor(text: string, to: Destination) {
     this.#bytes = Buffer.from(text, 'latin1')
@@ -61,9 +59,8 @@ export class Caller implements Downstream {
     this.exchange = new Exchange(to, this, reader.head, '', 0)
     this.exchange.begin(0)
     this.exchange.speaks = 'http2'
-    this.exchange.replay = new Replay(reader.head)
     this.trailerText = undefined
-    this.end_ = undefined
+    this.outcome = undefined
   }
 
   ready(): void {
@@ -71,9 +68,8 @@ export class Caller implements Downstream {
     if (upstream === undefined) return
     // An attempt is given all of it, in bytes of its own.
     const body = this.#bytes.subarray(this.#bytes.indexOf('\r\n\r\n') + 4)
-    if (request.framing !== 0) upstream.body(body, 0, body.length)
+    if (request.framing !== Framing.none) upstream.body(body, 0, body.length)
     if (this.isWhole) upstream.end()
-    this.#given = body.length
     upstream.flush()
   }
 
@@ -96,7 +92,7 @@ export class Caller implements Downstream {
 
   head(response: Head): void {
     this.status = response.status
-    this.head_ = response.text(response.start, response.end)
+    this.headText = response.text(response.start, response.end)
   }
 
   body(bytes: Buffer, start: number, end: number): void {
@@ -138,24 +134,19 @@ export class Caller implements Downstream {
   }
 
   over(): void {
-    this.end_ = ''
+    this.outcome = ''
   }
 
   fail(error: string): void {
-    this.end_ = error
+    this.outcome = error
   }
 
   tunnel(): void {
-    this.end_ = 'tunnel'
-  }
-
-  /** Bytes of the request that it has given. */
-  get given(): number {
-    return this.#given
+    this.outcome = 'tunnel'
   }
 
   async done(): Promise<this> {
-    await until(`${this.exchange.request.target} is over`, () => this.end_ !== undefined)
+    await until(`${this.exchange.request.target} is over`, () => this.outcome !== undefined)
     return this
   }
 
@@ -222,7 +213,9 @@ export class Way implements Stage {
   }
 
   get resends(): number {
-    return [...this.counters.all()].reduce((sum, { requests }) => sum + requests.resends, 0)
+    return [...this.counters.all()]
+      .flatMap((line) => [...line.byRoute()])
+      .reduce((sum, [, { resends }]) => sum + resends, 0)
   }
 
   open(): void {

@@ -12,7 +12,7 @@ onBoth(t, 'h2 pool: requests share one connection, and answers come in any order
   for (const asked of [...s.asked].reverse()) asked.ok(`you asked ${asked.path}`)
   for (const [at, caller] of callers.entries()) {
     await caller.done()
-    t.same([caller.end_, caller.status, caller.text], ['', 200, `you asked /${at}`])
+    t.same([caller.outcome, caller.status, caller.text], ['', 200, `you asked /${at}`])
   }
   t.same([s.sessions.length, way.connected, way.destination.open], [1, 1, 1])
   t.equal(way.destination.picker.endpoints[0]?.open, 0)

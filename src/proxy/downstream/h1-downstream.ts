@@ -174,7 +174,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#state = GONE
     this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
-      this.#host.closed(this, this.#exchange)
+      this.#closed()
     })
   }
 
@@ -386,15 +386,19 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   /** In order: what was written arrives, what still comes is thrown away. */
   #farewell(): void {
     this.#state = GONE
-    const closed = (): void => {
-      this.#host.closed(this, this.#exchange)
-    }
-    this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, closed)
+    this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, () => {
+      this.#closed()
+    })
   }
 
   #reset(): void {
     this.#state = GONE
     this.#connection.reset()
-    this.#host.closed(this, this.#exchange)
+    this.#closed()
+  }
+
+  #closed(): void {
+    this.#host.letGo(this.#exchange)
+    this.#host.closed(this)
   }
 }

@@ -57,13 +57,6 @@ export class Slices {
     if (this.more !== undefined) for (const slice of this.more) tap.add(slice, 0, slice.length)
   }
 
-  get length(): number {
-    if (this.bytes === undefined) return 0
-    let length = this.end - this.start
-    if (this.more !== undefined) for (const slice of this.more) length += slice.length
-    return length
-  }
-
   /** Moves all of them into `target`, which must be large enough. */
   moveTo(target: Buffer): void {
     if (this.bytes === undefined) return

@@ -24,7 +24,11 @@ export class H2Asked {
   length = 0
   readonly #chunks: Buffer[] = []
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, session: ServerHttp2Session) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    session: ServerHttp2Session,
+  ) {
     this.stream = stream
     this.headers = headers
     this.session = session

@@ -207,6 +207,12 @@ export class Way implements Stage {
     return made
   }
 
+  endpoint(at = 0): Endpoint {
+    const found = this.destination.picker.endpoints[at]
+    if (found === undefined) throw new Error(`no endpoint ${at}`)
+    return found
+  }
+
   /** Connections to endpoints that are open. */
   get connected(): number {
     return [...this.counters.all()].reduce((sum, { opened, closed }) => sum + opened - closed, 0)
@@ -269,4 +275,11 @@ export const post = (body: string, path = '/', fields = ''): string =>
 export function onBoth(t: Test, name: string, body: (t: Test, kind: Kind) => Promise<void>): void {
   for (const kind of ['raw', 'streams'] as const)
     void t.test(`${name} (${kind})`, async (t) => body(t, kind))
+}
+
+/** A port of 127.0.0.1 that refuses connections. */
+export async function refusingPort(): Promise<number> {
+  const gone = await H2Server.listen(() => undefined)
+  await gone.close()
+  return gone.port
 }

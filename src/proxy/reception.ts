@@ -29,6 +29,7 @@ import type { CounterRegistry } from './stack/counters.ts'
 import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
+import { grpcStatusOfError } from './stack/grpc.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
 import { H2Pool } from './upstream/h2-pool.ts'
@@ -264,14 +265,18 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       refused: (at, error, reason) => {
         this.#refusedRequest(at, error, reason)
       },
-      answered: ({ destination, status, requestBytes }: Answered, error) => {
+      answered: ({ destination, status, requestBytes, isGrpc }: Answered, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
+        if (isGrpc && error !== undefined) {
+          line.forRequests().recordCall(grpcStatusOfError(error, status))
+        }
       },
       broken: (at, error, details) => {
         this.#brokenConnection(at, error, details)
       },
+      http2Of: (direction) => this.#counters.http2Of(direction, 'downstream'),
       letGo: (exchange) => {
         exchange.letGo(this.wheel)
       },
@@ -284,12 +289,12 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   #brokenConnection({ destination, source }: Client, error: ErrorCode, details: string): void {
     this.#counters.countError(destination.direction, error)
     this.log.info({
-      event: 'http2-ended',
+      event: 'http2-failed',
       direction: destination.direction,
       service: destination.service,
       source: source === '' ? 'gone' : source,
       error,
-      details,
+      reason: details,
       message: `${error}: ${details}`,
     })
   }

@@ -68,11 +68,7 @@ export class FrameReceiver implements FrameTaker {
     this.#unhanded -= end - start
     const stream = this.#readingNow
     if (stream === undefined) return
-<<<<<<< HEAD
-    // The head of the frame may have come with an earlier read.
-=======
     // A frame may go on in a later read than its head came in.
->>>>>>> wt-wire
     this.#table.touch(stream)
     if (stream.take(bytes, start, end)) return
     this.#reading = undefined
@@ -86,7 +82,6 @@ export class FrameReceiver implements FrameTaker {
     this.#table.touch(stream)
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
-    this.#table.touch(stream)
     if ((flags & Flag.endStream) === 0) stream.credit()
     else if (stream.isComplete) stream.remoteEnd()
     else this.#refuseMessage(stream, Refusal.lengthMismatch)

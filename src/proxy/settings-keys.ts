@@ -45,7 +45,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'outbound.listeners',
     'yaml',
     undefined,
-    'Explicit listeners without redirects: a list of `{ address, service, port }`',
+    'Explicit listeners without redirects: a list of `{ address, service, port }`, and `tls` for [TLS](#tls)',
   ),
   key(
     'outbound.timeouts.connect',
@@ -70,7 +70,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'inbound.listeners',
     'yaml',
     undefined,
-    'Explicit inbound listeners: a list of `{ address, target }`',
+    'Explicit inbound listeners: a list of `{ address, target }`, and `tls` for [TLS](#tls)',
   ),
   key('inbound.timeouts.connect', 'text', '1s', 'How long the application may take to accept'),
   key(

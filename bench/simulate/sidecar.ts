@@ -53,6 +53,7 @@ const NO_CONNECTION: Connection = {
   write: none,
   end: () => undefined,
   isGone: () => false,
+  leave: () => undefined,
   rest: () => undefined,
   close: () => undefined,
   reset: () => undefined,

@@ -79,6 +79,10 @@ export class FakeConnection implements Connection {
     this.ended = true
   }
 
+  leave(): void {
+    // Its bytes are nobody else's.
+  }
+
   rest(): void {
     this.rests += 1
   }

@@ -1,8 +1,9 @@
 // Why a message is refused: one small integer for each reason, with its name and the status it is answered with.
 //
-// The name is what logs and metrics show. A refused request is answered with the status here and its connection
-// closed (RFC 9112 section 2.2 and 6.3); a refused response is always a 502, whatever the reason, because the
-// client did nothing wrong (RFC 9110 section 15.6.3). Answering and counting are left to the callers.
+// The name is what logs and metrics show. A refused request of HTTP/1.1 is answered with the status here and its
+// connection closed (RFC 9112 section 2.2 and 6.3), one of HTTP/2 resets its stream (RFC 9113 section 8.1.1); a refused
+// response is always a 502, whatever the reason, because the client did nothing wrong (RFC 9110 section 15.6.3).
+// Answering and counting are left to the callers.
 
 export const Refusal = {
   none: 0,
@@ -56,6 +57,20 @@ export const Refusal = {
   headTruncated: 48,
   bodyTruncated: 49,
   maxForwardsInvalid: 50,
+  // From here on only HTTP/2, RFC 9113 section 8.
+  nameUppercase: 51,
+  valuePadded: 52,
+  connectionField: 53,
+  teInvalid: 54,
+  pseudoUnknown: 55,
+  pseudoMissing: 56,
+  pseudoRepeated: 57,
+  pseudoForbidden: 58,
+  pseudoAfterField: 59,
+  pseudoInTrailers: 60,
+  schemeInvalid: 61,
+  lengthMismatch: 62,
+  headRepeated: 63,
 } as const
 
 export type Refusal = (typeof Refusal)[keyof typeof Refusal]

@@ -45,6 +45,8 @@ export interface Connection {
   end(): void
   /** True if the kernel knows that the peer is gone, for a connection that is not read from and so does not tell. */
   isGone(): boolean
+  /** What was read last is still needed when more is read: the next read goes elsewhere. */
+  leave(): void
   /** Nothing has moved for a while: give back what memory can be given back. */
   rest(): void
   /** Ends it at once, without a further call to the receiver. Safe to call twice. */

@@ -41,6 +41,8 @@ export class RawConnection implements Connection {
   /** The part of the buffer that the last read filled: the next read of the same size needs no new view. */
   #view: Buffer
   #reading = false
+  /** What was read last is somebody else's. */
+  #isLeft = false
   #closed = false
   #smallReads = 0
   #rests = 0
@@ -120,6 +122,10 @@ export class RawConnection implements Connection {
     return !this.#closed && !this.#reading && !this.#endSent && this.remote() === undefined
   }
 
+  leave(): void {
+    this.#isLeft = true
+  }
+
   rest(): void {
     if (this.#closed || !this.#reading || this.#buffer.length === SMALL) return
     if (this.#rests === MAX_RESTS) return
@@ -175,6 +181,7 @@ export class RawConnection implements Connection {
       this.#view = size === buffer.length ? buffer : buffer.subarray(0, size)
     }
     this.receiver.onData(this, this.#view)
+    if (this.#isLeft) return this.#leave()
     // A chunk that is still being written must stay where it is.
     if (!this.#reading) return undefined
     if (buffer.length === SMALL) {
@@ -189,6 +196,17 @@ export class RawConnection implements Connection {
     this.#smallReads += 1
     if (this.#smallReads < SMALL_READS_TO_SHRINK) return undefined
     return this.#swap(this.#context.buffers.takeSmall())
+  }
+
+  /** Not given back: whoever needs it lets go of it one day. */
+  #leave(): Buffer | undefined {
+    this.#isLeft = false
+    if (this.#closed) return undefined
+    const { buffers } = this.#context
+    const next = this.#buffer.length === SMALL ? buffers.takeSmall() : buffers.takeLarge()
+    this.#buffer = next
+    this.#view = next
+    return next
   }
 
   #readEnded(status: number): void {
@@ -220,7 +238,7 @@ export class RawConnection implements Connection {
     this.#closed = true
     this.#reading = false
     this.receiver = NO_RECEIVER
-    this.#context.buffers.giveBack(this.#buffer)
+    if (!this.#isLeft) this.#context.buffers.giveBack(this.#buffer)
   }
 }
 

@@ -224,6 +224,10 @@ export class StreamConnection implements Connection {
     return false
   }
 
+  leave(): void {
+    // Every chunk has memory of its own.
+  }
+
   rest(): void {
     // Streams give back their memory by themselves.
   }

@@ -7,7 +7,7 @@ import type { Millis } from '../../lib/duration.ts'
 import { Event } from '../http/h1/event.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
-import type { Destination } from '../stack/destination.ts'
+import type { Destination, Wire } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
 import { PLAIN_ROUTE } from '../stack/route.ts'
 
@@ -15,6 +15,8 @@ import { PLAIN_ROUTE } from '../stack/route.ts'
 export interface Original {
   readonly source: string
   readonly depth: number
+  readonly speaks: Wire
+  readonly isGrpc: boolean
 }
 
 export interface MirrorOwner {
@@ -31,12 +33,13 @@ export class MirrorCopy implements Downstream {
   readonly isSound: boolean
   readonly #owner: MirrorOwner
   readonly #deadline: Millis
+  readonly #isGrpc: boolean
   #hasHead = false
 
   /** `bytes` are its own. `deadline` is by the clock. */
   constructor(
     destination: Destination,
-    { source, depth }: Original,
+    { source, depth, speaks, isGrpc }: Original,
     bytes: Buffer,
     deadline: Millis,
     owner: MirrorOwner,
@@ -48,12 +51,16 @@ export class MirrorCopy implements Downstream {
     this.isSound = reader.read(bytes, 0, bytes.length) === Event.head
     this.exchange = new Exchange(destination, this, reader.head, source, depth)
     this.exchange.isCopy = true
+    // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
+    this.exchange.speaks = speaks
+    this.#isGrpc = isGrpc
   }
 
   /** Sends it on its way. */
   start(now: Millis): void {
     const { exchange } = this
     exchange.begin(now)
+    exchange.isGrpc = this.#isGrpc
     // Nobody waits for an answer, and nobody would know which of several came.
     exchange.route = PLAIN_ROUTE
     exchange.deadline = this.#deadline

@@ -11,7 +11,6 @@ import type { AlarmListener } from '../../lib/timer-wheel.ts'
 import { Framing, type Head } from '../http/head.ts'
 import { Method } from '../http/method.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
-import { Replay } from '../stack/replay.ts'
 import {
   type DenialReason,
   ResilienceCounters,
@@ -69,7 +68,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     }
     destination.active += 1
     destination.retryBudget?.earn(exchange.now)
-    if (needsReplay(exchange)) exchange.replay ??= new Replay(exchange.request)
+    if (needsReplay(exchange)) exchange.keepForReplay()
     this.#try(exchange)
   }
 
@@ -376,6 +375,8 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   #forget(leader: Exchange, hedge: Exchange): void {
     if (isTaken(leader, hedge)) {
       leader.responseBytes = hedge.responseBytes
+      leader.grpcStatus = hedge.grpcStatus
+      leader.resetCode = hedge.resetCode
       leader.upstream = undefined
     }
     leader.sent = Math.max(leader.sent, hedge.sent)

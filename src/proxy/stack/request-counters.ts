@@ -52,7 +52,7 @@ const SEEN: number[] = []
 export class RequestCounters {
   /** Requests that an endpoint is working on now; whoever gives it one adds and takes away. */
   active = 0
-  /** Requests sent again because the endpoint had closed the connection that was to be reused. */
+  /** Requests sent again because the endpoint had closed the connection that was to be reused, or refused the stream. */
   resends = 0
   readonly failures: Map<ErrorCode, number> = new Map()
   #figures = new Float64Array(STATUSES + FIRST_STATUSES)

@@ -67,7 +67,7 @@ const REQUEST_METRICS: readonly RequestMetric[] = [
   },
   {
     name: 'underpass_http_resends_total',
-    help: 'Requests sent again because the connection that was to be reused had been closed.',
+    help: 'Requests sent again because the connection that was to be reused had been closed, or the stream was refused.',
     type: 'counter',
     of: (requests, labels) => [{ labels, value: requests.resends }],
   },

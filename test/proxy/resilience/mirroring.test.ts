@@ -4,7 +4,6 @@ import t from 'tap'
 import { Mirroring } from '../../../src/proxy/resilience/mirroring.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import type { Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
 import type { FindService } from '../../../src/proxy/stack/route.ts'
 import { destination, exchange, FakeWorld, Notes } from './bare-way.ts'
 
@@ -160,8 +159,8 @@ t.test('mirroring: bodies are kept up to 64 KiB', async (t) => {
 t.test('mirroring: what another stage keeps already is used', async (t) => {
   const way = new Way()
   const made = exchange(way.world, { mirror: MIRROR }, post('Content-Length: 1'), way.shop)
-  const replay = new Replay(made.request)
-  made.replay = replay
+  made.keepForReplay()
+  const { replay } = made
   way.mirroring.open(made)
   t.equal(made.replay, replay)
 })

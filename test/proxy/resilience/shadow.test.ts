@@ -3,7 +3,6 @@
 import t from 'tap'
 import { Field, fieldBits } from '../../../src/proxy/http/fields.ts'
 import { Shadows } from '../../../src/proxy/resilience/shadow.ts'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
 import { exchange, FakeWorld } from './bare-way.ts'
 
 const head = (lines: string): string => `${lines.replaceAll('\n', '\r\n')}\r\n\r\n`
@@ -54,8 +53,8 @@ t.test('shadow: of a request that left in parts, the head as it was sent', async
     'POST / HTTP/1.1\nHost: a\nTE: trailers\nConnection: TE, X-Hop\nX-Hop: 1\nVia: x\ntraceparent: 00-a-a-00\nTransfer-Encoding: chunked',
   )
   const made = exchange(new FakeWorld(), {}, text)
-  made.replay = new Replay(made.request)
-  made.replay.add(Buffer.from('-3\r\nabc\r\n0\r\n\r\n-'), 1, 14)
+  made.keepForReplay()
+  made.replay?.add(Buffer.from('-3\r\nabc\r\n0\r\n\r\n-'), 1, 14)
   made.requestEnded = true
   made.requestCut = fieldBits(Field.traceparent)
   made.requestLines = Buffer.from('traceparent: 00-a-b-01\r\n')
@@ -75,8 +74,8 @@ t.test('shadow: of HTTP/1.0 without a host, the one that it was sent with', asyn
   const text = head('POST / HTTP/1.0\nContent-Length: 3')
   const made = exchange(new FakeWorld(), {}, text)
   made.endpoint = made.destination.picker.endpoints[0]
-  made.replay = new Replay(made.request)
-  made.replay.add(Buffer.from('abc'), 0, 3)
+  made.keepForReplay()
+  made.replay?.add(Buffer.from('abc'), 0, 3)
   t.equal(
     new Shadows().copy(made)?.toString(),
     `${head('POST / HTTP/1.1\nContent-Length: 3\nHost: 10.1.0.1:80')}abc`,

@@ -11,7 +11,8 @@ import { Refusal } from '../refusal.ts'
 import { FieldSection } from './field-section.ts'
 import { HeadParser, type StartLine } from './head-parser.ts'
 
-const FORBIDDEN_KINDS = fieldBits(
+/** The recognised ones of them, as bits. */
+export const FORBIDDEN_KINDS: number = fieldBits(
   Field.host,
   Field.contentLength,
   Field.transferEncoding,
@@ -74,6 +75,7 @@ class NoLine implements StartLine {
 
   scan(head: Head, bytes: Buffer, from: number): number {
     head.begin(bytes, from)
+    head.fieldsStart = from
     this.idle = false
     return from
   }

@@ -5,73 +5,386 @@
 // output as far as both windows and the kernel let them; the rest is copied and queued. What messages mean is left to
 // the receiver.
 
-import type { Head } from '../head.ts'
-import type { SliceTaker, SliceTap } from '../slices.ts'
+import { Framing, Head } from '../head.ts'
+import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
-import type { StreamReceiver } from './stream-receiver.ts'
+import { creditWindow } from './inflow.ts'
+import type { Sender } from './outflow.ts'
+import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
+import { NO_RECEIVER, type StreamReceiver, type StreamReset } from './stream-receiver.ts'
 
-export class H2Stream {
+/** A window that a peer opens by less than this in the whole time is as good as closed. */
+const LEAST_PROGRESS = 1024
+
+/** Drops what it is given. */
+const NOBODY: SliceTaker = { body: () => undefined }
+
+export class H2Stream implements Sender {
   id = 0
   readonly connection: H2Connection
   /** For a server kept from one request to the next one that uses this object. */
   receiver: StreamReceiver
   /** The head that was received last; its bytes stay as they are until the stream is released. */
-  readonly head: Head
+  readonly head: Head = new Head()
   /** What followed the body; undefined if nothing did, or has yet. */
   trailers: Head | undefined
   /** The peer has sent, and we have queued, everything. */
   remoteEnded = false
   localEnded = false
+  /** Over on the wire, in order or by a reset: nothing is sent any more. What was received may still be given. */
+  isClosed = false
+  /** Over before its time: nothing is given any more either. */
+  isReset = false
+  isReleased = false
+  /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
+  hasHead = false
+  /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
+  asked = 0
+  /** When it began, by the sweeps of the connection. */
+  bornAt = 0
+  /** Received something in this read. */
+  isTouched = false
+  isWaiting = false
+  /** Bytes of DATA that the peer takes, and that we take: either may be negative for a while (section 6.9.2). */
+  sendWindow = 0
+  receiveWindow = 0
+  /** Of the body as its head has it; infinite if it does not say. Starts as a double. */
+  #expected = NaN
+  #received = 0
+  /** Received in this read, and copied from earlier ones. */
+  readonly #slices: Slices = new Slices()
+  readonly #parked: Buffer[] = []
+  #parkedBytes = 0
+  /** Given, and not consumed yet: in all, and of that from what was parked. */
+  #given = 0
+  #givenParked = 0
+  #uncredited = 0
+  readonly #queue: Buffer[] = []
+  #queueAt = 0
+  #queued = 0
+  /** What follows the queue. */
+  #endQueued = false
+  #trailersQueued: Head | undefined
+  #linesQueued: Buffer | undefined
+  /** For the limit on windows that hardly move. */
+  #stalledFor = 0
+  #moved = 0
+  #trailerHead: Head | undefined
 
-  constructor(connection: H2Connection, receiver: StreamReceiver, head: Head) {
+  constructor(connection: H2Connection) {
     this.connection = connection
-    this.receiver = receiver
-    this.head = head
+    this.receiver = NO_RECEIVER
     this.trailers = undefined
+    this.#trailersQueued = undefined
+    this.#linesQueued = undefined
+    this.#trailerHead = undefined
+  }
+
+  /** For the next stream that uses this object. */
+  begin(id: number, sendWindow: number, receiveWindow: number): void {
+    this.id = id
+    this.trailers = undefined
+    this.remoteEnded = false
+    this.localEnded = false
+    this.isClosed = false
+    this.isReset = false
+    this.isReleased = false
+    this.hasHead = false
+    this.sendWindow = sendWindow
+    this.receiveWindow = receiveWindow
+    this.#expected = Number.POSITIVE_INFINITY
+    this.#received = 0
+    this.#given = 0
+    this.#givenParked = 0
+    this.#uncredited = 0
+    this.#endQueued = false
+    this.#trailersQueued = undefined
+    this.#linesQueued = undefined
+    this.#stalledFor = 0
+    this.#moved = 0
+  }
+
+  /** Where trailers are read into. */
+  get trailerHead(): Head {
+    this.#trailerHead ??= new Head()
+    return this.#trailerHead
+  }
+
+  /** The head is accepted: says how long the body is. */
+  expectBody(): void {
+    const { framing, contentLength } = this.head
+    if (framing === Framing.length) this.#expected = contentLength
+    else if (framing === Framing.none) this.#expected = 0
+  }
+
+  /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */
+  take(bytes: Buffer, start: number, end: number): boolean {
+    this.#received += end - start
+    if (this.#received > this.#expected) return false
+    this.#slices.add(bytes, start, end)
+    return true
+  }
+
+  /** Whether the body may end here. */
+  get isComplete(): boolean {
+    return this.#expected === Number.POSITIVE_INFINITY || this.#received === this.#expected
+  }
+
+  /** Bytes came that nobody gets: padding, or those of a message that was refused. */
+  waste(length: number): void {
+    this.#uncredited += length
   }
 
   /** Hands on the bytes of the body that are there. They stay as they are until `consumed` is called. */
-  giveTo(_taker: SliceTaker, _tap?: SliceTap): void {
-    throw new Error('to be written')
+  giveTo(taker: SliceTaker, tap?: SliceTap): void {
+    for (const piece of this.#parked) {
+      tap?.add(piece, 0, piece.length)
+      taker.body(piece, 0, piece.length)
+    }
+    this.#given += this.#parkedBytes
+    this.#givenParked += this.#parkedBytes
+    this.#parked.length = 0
+    this.#parkedBytes = 0
+    this.#given += this.#slices.length
+    this.#slices.giveTo(taker, tap)
+  }
+
+  /** Bytes that were received and are still to be given. */
+  get unread(): number {
+    return this.#parkedBytes + this.#slices.length
   }
 
   /** What was given is passed on: the peer may send as much again. */
   consumed(): void {
-    throw new Error('to be written')
+    const given = this.#given
+    if (given === 0) return
+    this.#given = 0
+    this.#unpark(this.#givenParked)
+    this.#givenParked = 0
+    this.#uncredited += given
+    this.credit()
   }
 
-  /** Nothing is queued: what is written now leaves in this turn. */
+  /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
+  holdRead(): void {
+    if (this.#given > this.#givenParked) this.connection.leaveRead()
+  }
+
+  /** Tells the peer, when it is worth a frame, how much more it may send. */
+  credit(): void {
+    if (
+      this.remoteEnded ||
+      this.isClosed ||
+      this.#uncredited * 2 < this.connection.limits.streamWindow
+    )
+      return
+    this.receiveWindow += this.#uncredited
+    creditWindow(this.connection.output, this.id, this.#uncredited)
+    this.#uncredited = 0
+  }
+
+  /** The read is over: what nobody took is copied. */
+  park(): void {
+    const length = this.#slices.length
+    if (length === 0) return
+    if (this.isReleased || this.isReset) {
+      this.#slices.clear()
+      return
+    }
+    const copy = Buffer.allocUnsafe(length)
+    this.#slices.moveTo(copy)
+    this.#parked.push(copy)
+    this.#parkedBytes += length
+    this.connection.inflow.parked += length
+  }
+
+  /** Nothing is queued: what is written now leaves as soon as the connection lets it. */
   get isWritable(): boolean {
-    throw new Error('to be written')
+    return this.#queued === 0
   }
 
-  /** Sends the head that was begun with `connection.heads`; `isEnd` if nothing follows it. */
-  sendHead(_isEnd: boolean): void {
-    throw new Error('to be written')
+  /** Sends the head that was begun with `connection.heads`; `isEnd` if nothing follows it. False if it is unsound. */
+  sendHead(isEnd: boolean): boolean {
+    if (this.isClosed || this.localEnded) return false
+    if (!this.connection.sendBlock(this.id, isEnd)) return false
+    if (isEnd) this.#ended()
+    return true
   }
 
   /** Sends bytes of the body; those that cannot leave yet are copied. */
-  sendData(_bytes: Buffer, _start: number, _end: number): void {
-    throw new Error('to be written')
+  sendData(bytes: Buffer, start: number, end: number): void {
+    if (this.isClosed || this.localEnded || this.#endQueued) return
+    let at = start
+    if (this.#queued === 0) at = this.#frames(bytes, start, end)
+    if (at === end) return
+    this.#queue.push(Buffer.from(bytes.subarray(at, end)))
+    this.#queued += end - at
+    if (this.sendWindow > 0) this.connection.outflow.wait(this)
   }
 
   /** Ends our message, after everything that is queued. */
   sendEnd(): void {
-    throw new Error('to be written')
+    if (this.isClosed || this.localEnded || this.#endQueued) return
+    if (this.#queued > 0) {
+      this.#endQueued = true
+      return
+    }
+    const { output } = this.connection
+    if (!output.endLast(this.id)) output.frame(FrameType.data, Flag.endStream, this.id, 0)
+    this.#ended()
   }
 
-  /** Sends the trailers that were begun with `connection.heads`, after everything that is queued, and ends our message. */
-  sendTrailers(): void {
-    throw new Error('to be written')
+  /** Sends trailers, after everything that is queued, and ends our message: a head's fields, lines of ours, or both. */
+  sendTrailers(fields: Head | undefined, lines: Buffer | undefined): void {
+    if (this.isClosed || this.localEnded || this.#endQueued) return
+    if (this.#queued > 0) {
+      // Compression goes by the order in which blocks leave, so that they are written only then.
+      this.#endQueued = true
+      this.#trailersQueued = fields?.copy()
+      this.#linesQueued = lines
+      return
+    }
+    this.#writeTrailers(fields, lines)
+  }
+
+  sendTurn(): boolean {
+    const piece = this.#queue[0]
+    if (piece === undefined || this.isClosed) return false
+    const end = Math.min(piece.length, this.#queueAt + this.connection.outflow.frameSize)
+    const at = this.#frames(piece, this.#queueAt, end)
+    this.#queued -= at - this.#queueAt
+    this.#queueAt = at
+    if (at === piece.length) {
+      this.#queue.shift()
+      this.#queueAt = 0
+    }
+    if (this.#queued > 0) return this.sendWindow > 0
+    this.#stalledFor = 0
+    this.#moved = 0
+    if (!this.#endQueued) {
+      if (!this.isReleased) this.receiver.onWritable(this)
+      return false
+    }
+    this.#endQueued = false
+    if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
+    else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
+    return false
+  }
+
+  /** The peer takes more. False if that is more than there can be (section 6.9.1). */
+  widen(increment: number): boolean {
+    this.sendWindow += increment
+    if (this.sendWindow > MOST_WINDOW) return false
+    if (this.#queued > 0 && this.sendWindow > 0) {
+      this.connection.outflow.wait(this)
+      this.connection.outflow.serve()
+    }
+    return true
   }
 
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
-  reset(_code: number): void {
-    throw new Error('to be written')
+  reset(code: number): void {
+    if (this.isClosed) return
+    this.connection.sendReset(this.id, code)
+    this.drop()
   }
 
   /** The receiver is done with it and hears nothing more. What is queued still leaves. */
   release(): void {
-    throw new Error('to be written')
+    if (this.isReleased) return
+    this.isReleased = true
+    // What is still there belongs to nobody.
+    this.giveTo(NOBODY)
+    this.consumed()
+    this.connection.streamReleased(this)
+  }
+
+  /** Over, and the receiver hears why. */
+  end(reset: StreamReset): void {
+    if (this.isClosed) return
+    this.drop()
+    if (!this.isReleased) this.receiver.onReset(this, reset)
+  }
+
+  /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
+  drop(): void {
+    this.isClosed = true
+    this.#queue.length = 0
+    this.#queueAt = 0
+    this.#queued = 0
+    this.#endQueued = false
+    if (!this.remoteEnded) this.#dropReceived()
+    this.connection.streamClosed(this)
+  }
+
+  #dropReceived(): void {
+    this.isReset = true
+    this.#slices.clear()
+    this.#unpark(this.#parkedBytes + this.#givenParked)
+    this.#parked.length = 0
+    this.#parkedBytes = 0
+    this.#givenParked = 0
+    this.#given = 0
+  }
+
+  /** The peer has ended its message. */
+  remoteEnd(): void {
+    this.remoteEnded = true
+    this.#look()
+  }
+
+  /** Once a second. True if its peer has held back its window for too long. */
+  isStalled(timeout: number, passed: number): boolean {
+    if (this.#queued === 0 || timeout === 0) return false
+    this.#stalledFor += passed
+    if (this.#moved >= LEAST_PROGRESS) {
+      this.#moved = 0
+      this.#stalledFor = 0
+    }
+    return this.#stalledFor >= timeout
+  }
+
+  /** As many frames as both windows and the kernel take. Gives the position after what they hold. */
+  #frames(bytes: Buffer, start: number, end: number): number {
+    const { outflow, output } = this.connection
+    let at = start
+    while (at < end) {
+      const size = Math.min(end - at, this.sendWindow, outflow.room)
+      if (size <= 0) break
+      output.frame(FrameType.data, 0, this.id, size)
+      output.put(bytes, at, at + size)
+      at += size
+      this.sendWindow -= size
+      outflow.window -= size
+      this.#moved += size
+      output.relieve()
+    }
+    return at
+  }
+
+  #writeTrailers(fields: Head | undefined, lines: Buffer | undefined): void {
+    const { heads } = this.connection
+    heads.trailers(fields)
+    if (lines !== undefined) heads.addLines(lines)
+    if (this.connection.sendBlock(this.id, true)) this.#ended()
+    else this.sendEnd()
+  }
+
+  #ended(): void {
+    this.localEnded = true
+    this.#look()
+  }
+
+  #look(): void {
+    if (!this.localEnded || !this.remoteEnded || this.isClosed) return
+    this.isClosed = true
+    this.connection.streamClosed(this)
+  }
+
+  #unpark(length: number): void {
+    if (length === 0) return
+    const { inflow } = this.connection
+    inflow.parked -= length
+    inflow.settle()
   }
 }

@@ -29,3 +29,11 @@ export interface StreamReceiver {
   /** Nothing follows, and what was queued is dropped. */
   onReset(stream: H2Stream, reset: StreamReset): void
 }
+
+/** What a stream has before anybody takes it. */
+export const NO_RECEIVER: StreamReceiver = {
+  onHead: () => undefined,
+  onRead: () => undefined,
+  onWritable: () => undefined,
+  onReset: () => undefined,
+}

@@ -2,7 +2,8 @@
 // a head (http/head.ts), and what is known of it without reading it again.
 //
 // Those in a table are made, and judged, once, however often they are used. Literals that go into no table are all
-// read into one and the same object, which is good only while the decoder hands it out.
+// read into one and the same object. A table uses the objects and bytes of what it evicts again. So each is good only
+// while the decoder hands it out.
 
 import { Refusal } from '../../refusal.ts'
 
@@ -19,6 +20,12 @@ export const Pseudo = {
 } as const
 export type Pseudo = (typeof Pseudo)[keyof typeof Pseudo]
 
+/** RFC 7541 section 4.1: what a field counts besides its bytes. */
+export const FIELD_OVERHEAD = 32
+
+/** What stands between the name and the value, and after it. */
+export const LINE_OVERHEAD = 4
+
 export class HeaderField {
   /** The line begins at `start`: the name, a colon and a space, the value, CRLF. */
   bytes: Buffer
@@ -28,6 +35,8 @@ export class HeaderField {
   /** Its code in http/fields.ts; `Field.other` for pseudo-header fields. */
   kind = 0
   pseudo: Pseudo = Pseudo.none
+  /** Why no message may have a field of that name. */
+  nameRefusal: Refusal = Refusal.none
   /** Why no message may have it; `Refusal.none` for nearly all. */
   refusal: Refusal = Refusal.none
   /** RFC 7541 section 7.1.3: it came as one that is never to be put into a table, and goes on as such. */
@@ -37,9 +46,17 @@ export class HeaderField {
     this.bytes = bytes
   }
 
+  /** Takes the name and what is known of it from another; the bytes are copied by the caller. */
+  nameLike(other: HeaderField): void {
+    this.nameLength = other.nameLength
+    this.kind = other.kind
+    this.pseudo = other.pseudo
+    this.nameRefusal = other.nameRefusal
+  }
+
   /** Its size as RFC 7541 section 4.1 counts it. */
   get size(): number {
-    return this.nameLength + this.valueLength + 32
+    return this.nameLength + this.valueLength + FIELD_OVERHEAD
   }
 }
 

@@ -1,0 +1,71 @@
+// Counts what a peer does that costs us and brings nothing, and says when it is enough.
+//
+// Every frame that carries something pays for one that does not, because well-behaved peers send WINDOW_UPDATE and PING
+// in step with what they receive; beyond that so many a second are allowed. Streams that a client gives up at once are
+// held against all that it opened: a burst of cancelled calls is no attack as long as it uses some of the others.
+// Those that we reset for its mistakes are counted too: that costs as much (CVE-2025-8671).
+
+import type { H2LimitName, H2Limits } from './h2-limits.ts'
+
+/** What useful frames can pay in advance. */
+const MOST_CREDIT = 1000
+/** After so many streams both counts are halved, so that a long good life does not pay for an attack. */
+const MEMORY = 10_000
+/** A stream is given up early if it is reset within so many sweeps of its beginning. */
+const EARLY = 1
+
+export class FloodGuard {
+  readonly #limits: H2Limits
+  #credit = 0
+  #nuisances = 0
+  #faults = 0
+  #opened = 0
+  #givenUp = 0
+
+  constructor(limits: H2Limits) {
+    this.#limits = limits
+  }
+
+  /** A frame that carries something, in either direction. */
+  useful(): void {
+    if (this.#credit < MOST_CREDIT) this.#credit += 1
+  }
+
+  /** One that does not. */
+  nuisance(): H2LimitName | undefined {
+    if (this.#credit > 0) {
+      this.#credit -= 1
+      return undefined
+    }
+    this.#nuisances += 1
+    return this.#nuisances > this.#limits.maxControlFrames ? 'control-frames' : undefined
+  }
+
+  opened(): void {
+    this.#opened += 1
+    if (this.#opened < MEMORY) return
+    this.#opened /= 2
+    this.#givenUp /= 2
+  }
+
+  /** The client reset a stream of that age, in sweeps. */
+  givenUp(age: number): H2LimitName | undefined {
+    if (age > EARLY) return undefined
+    this.#givenUp += 1
+    const { minResets, maxResetShare } = this.#limits
+    const isTooMany = this.#givenUp >= minResets && this.#givenUp > this.#opened * maxResetShare
+    return isTooMany ? 'reset-share' : undefined
+  }
+
+  /** We had to reset one because of the peer. */
+  fault(): H2LimitName | undefined {
+    this.#faults += 1
+    return this.#faults > this.#limits.maxFaults ? 'faults' : undefined
+  }
+
+  /** A second has passed. */
+  sweep(): void {
+    this.#nuisances = 0
+    this.#faults = 0
+  }
+}

@@ -29,6 +29,7 @@ import type { CounterRegistry } from './stack/counters.ts'
 import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
+import { grpcStatusOfError } from './stack/grpc.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
 import { H2Pool } from './upstream/h2-pool.ts'
@@ -36,6 +37,8 @@ import { H1Pool } from './upstream/pool.ts'
 import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 /** Whose connection or request it is. */
 type Client = Pick<Exchange, 'destination' | 'source'>
@@ -89,6 +92,9 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     const mode = destination.mode ?? this.mode
     if (mode === 'l4' || destination.protocol === 'opaque') {
       this.#sessions.start(connection, destination, admitted)
+    } else if (connection.alpn === 'h2') {
+      // RFC 9113 section 3.2: agreed on, it is not a matter of the first bytes any more.
+      this.#makeHttp2(connection, destination, admitted).start(NOTHING)
     } else if (destination.protocol === 'http') {
       this.#awaitHttp(connection, destination, admitted)
     } else {
@@ -264,10 +270,13 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       refused: (at, error, reason) => {
         this.#refusedRequest(at, error, reason)
       },
-      answered: ({ destination, status, requestBytes }: Answered, error) => {
+      answered: ({ destination, status, requestBytes, isGrpc }: Answered, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
+        if (isGrpc && error !== undefined) {
+          line.forRequests().recordCall(grpcStatusOfError(error, status))
+        }
       },
       broken: (at, error, details) => {
         this.#brokenConnection(at, error, details)

@@ -3,6 +3,7 @@
 
 import { Event } from '../../src/proxy/http/h1/event.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { askedBy } from '../../src/proxy/http/h1/response-rules.ts'
 import type { H2Connection } from '../../src/proxy/http/h2/h2-connection.ts'
 import type { H2Stream } from '../../src/proxy/http/h2/h2-stream.ts'
 import { H2Error, h2ErrorName } from '../../src/proxy/http/h2/protocol.ts'
@@ -43,6 +44,7 @@ interface Work {
 }
 
 const PIECE = 16_384
+const TRAILERS = Buffer.from('x-sum: 1\r\n')
 
 export class H2App {
   manners: Manners
@@ -100,10 +102,9 @@ export class H2App {
     const bytes = Buffer.from(text, 'latin1')
     if (reader.read(bytes, 0, bytes.length) !== Event.head) throw new Error('not a request')
     const { connection } = this.#host
-    const stream = connection.openStream(this.receiver())
+    const stream = connection.openStream(this.receiver(), askedBy(reader.head))
     connection.heads.request(reader.head, 0)
-    if (!connection.heads.finish()) throw new Error('the head was not written')
-    stream.sendHead(isEnd)
+    if (!stream.sendHead(isEnd)) throw new Error('the head was not written')
     this.streams.set(stream.id, stream)
     this.#workOf(stream).sentAll = isEnd
     return stream
@@ -115,7 +116,6 @@ export class H2App {
     work.answered = true
     const { heads } = this.#host.connection
     heads.status(200)
-    heads.finish()
     const isEnd = this.manners.body.length === 0 && !this.manners.hasTrailers
     stream.sendHead(isEnd)
     if (isEnd) this.#sentAll(stream, work)
@@ -126,7 +126,6 @@ export class H2App {
   interim(stream: H2Stream, status: number): void {
     const { heads } = this.#host.connection
     heads.status(status)
-    heads.finish()
     stream.sendHead(false)
   }
 
@@ -221,11 +220,7 @@ export class H2App {
     }
     if (work.sent < body.length) return
     if (hasTrailers) {
-      const { heads } = this.#host.connection
-      heads.trailers(undefined)
-      heads.add('x-sum', '1')
-      heads.finish()
-      stream.sendTrailers()
+      stream.sendTrailers(undefined, TRAILERS)
     } else {
       stream.sendEnd()
     }

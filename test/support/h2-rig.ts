@@ -13,6 +13,7 @@ import {
 import type { H2Stream } from '../../src/proxy/http/h2/h2-stream.ts'
 import { HeadEncoder } from '../../src/proxy/http/h2/head-encoder.ts'
 import { HpackDecoder } from '../../src/proxy/http/h2/hpack/hpack-decoder.ts'
+import { HpackEncoder } from '../../src/proxy/http/h2/hpack/hpack-encoder.ts'
 import { h2ErrorName, PREFACE } from '../../src/proxy/http/h2/protocol.ts'
 import type { StreamReceiver } from '../../src/proxy/http/h2/stream-receiver.ts'
 import { H2App, type Manners } from './h2-app.ts'
@@ -20,6 +21,7 @@ import { Watch } from './h2-watch.ts'
 import { ACK, CLIENT_START, type Frame, FrameReader, settings, Type, told } from './h2-wire.ts'
 
 const READ_SIZE = 65_536
+const UNBOUND = { maxHeaderListSize: 1e6, maxHeaderFields: 1e4 }
 
 export interface RigOptions {
   readonly role?: 'client' | 'server'
@@ -43,6 +45,7 @@ export class H2Rig implements H2Sink, H2Owner {
   readonly limited: H2LimitName[] = []
   readonly refused: string[] = []
   readonly goaways: string[] = []
+  readonly resets: string[] = []
   closed = 0
   /** False: what is written is kept waiting until `open` is called. */
   takes = true
@@ -61,14 +64,14 @@ export class H2Rig implements H2Sink, H2Owner {
     this.limits = { ...DEFAULT_H2_LIMITS, ...options.limits }
     const isClient = this.role === 'client'
     this.app = new H2App(this, options.manners)
-    this.#reader = new FrameReader(isClient ? PREFACE : undefined, new HpackDecoder(4096))
+    this.#reader = new FrameReader(isClient ? PREFACE : undefined, new HpackDecoder(4096, UNBOUND))
     this.#fedReader = new FrameReader(isClient ? undefined : PREFACE)
     this.#watch = new Watch({
       role: this.role,
       connectionWindow: this.limits.connectionWindow,
       streamWindow: this.limits.streamWindow,
     })
-    const encoder = new HeadEncoder()
+    const encoder = new HeadEncoder(new HpackEncoder(this.limits.headerTableSize))
     this.connection = new H2Connection(this.role, encoder, this.limits, this, this)
     this.connection.start()
     this.turn()
@@ -219,8 +222,12 @@ export class H2Rig implements H2Sink, H2Owner {
     this.goaways.push(`${h2ErrorName(code)} ${details}`.trimEnd())
   }
 
-  onStreamClosed(): void {
+  onRoom(): void {
     this.closed++
+  }
+
+  onReset(code: number, isOurs: boolean): void {
+    this.resets.push(`${h2ErrorName(code)} by ${isOurs ? 'us' : 'peer'}`)
   }
 
   onLimit(name: H2LimitName): void {

@@ -12,7 +12,7 @@ import type { Carried } from '../stack/carried.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 /** What is counted of a request that was sent nowhere. */
-export type Answered = Pick<Exchange, 'destination' | 'status' | 'requestBytes'>
+export type Answered = Pick<Exchange, 'destination' | 'status' | 'requestBytes' | 'isGrpc'>
 
 export interface DownstreamHost {
   readonly clock: Clock

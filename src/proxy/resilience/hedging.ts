@@ -49,6 +49,7 @@ export function adopt(leader: Exchange, hedge: Exchange): void {
   leader.endpoint = hedge.endpoint
   leader.response = hedge.response
   leader.status = hedge.status
+  leader.grpcStatus = hedge.grpcStatus
   leader.now = hedge.now
   leader.sentAt = hedge.sentAt
   leader.attempt = hedge.attempt

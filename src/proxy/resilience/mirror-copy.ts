@@ -9,6 +9,7 @@ import { RequestReader } from '../http/h1/request-reader.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Destination, Wire } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
+import { grpcStatusAtEnd, isServerFailure } from '../stack/grpc.ts'
 import { PLAIN_ROUTE } from '../stack/route.ts'
 
 /** What a copy has of the request that it is one of. */
@@ -46,6 +47,7 @@ export class MirrorCopy implements Downstream {
   ) {
     this.bytes = bytes
     this.#deadline = deadline
+    this.#isGrpc = isGrpc
     this.#owner = owner
     const reader = new RequestReader(DEFAULT_LIMITS)
     this.isSound = reader.read(bytes, 0, bytes.length) === Event.head
@@ -53,7 +55,6 @@ export class MirrorCopy implements Downstream {
     this.exchange.isCopy = true
     // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
     this.exchange.speaks = speaks
-    this.#isGrpc = isGrpc
   }
 
   /** Sends it on its way. */
@@ -112,7 +113,9 @@ export class MirrorCopy implements Downstream {
   }
 
   over(): void {
-    this.#owner.copied(this, this.exchange.status < 500)
+    const { exchange } = this
+    const isBadCall = exchange.isGrpc && isServerFailure(grpcStatusAtEnd(exchange))
+    this.#owner.copied(this, exchange.status < 500 && !isBadCall)
   }
 
   fail(): void {

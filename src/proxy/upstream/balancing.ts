@@ -12,7 +12,7 @@ import type { Random } from '../../lib/random.ts'
 import { isSafe } from '../http/method.ts'
 import type { Destination, Wire } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
-import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'
+import { type Exchange, NO_AFFINITY, NO_GRPC_STATUS, type Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 import { ResilienceCounters } from '../stack/resilience-counters.ts'
 
@@ -119,8 +119,8 @@ export class Balancing implements Stage {
   }
 
   /** Why the endpoint's own sidecar could not connect to it, if that is all that the response says. */
-  #told({ response }: Exchange, { key }: Endpoint): ErrorCode | undefined {
-    const error = response === undefined ? undefined : reportedError(response, key)
+  #told({ response, isGrpc }: Exchange, { key }: Endpoint): ErrorCode | undefined {
+    const error = response === undefined ? undefined : reportedError(response, key, isGrpc)
     return error !== undefined && ERRORS[error].retriable ? error : undefined
   }
 
@@ -130,6 +130,7 @@ export class Balancing implements Stage {
     if (attempts >= MOST_TAKEN_BACK || !exchange.rewind()) return false
     const { upstream } = exchange
     exchange.status = 0
+    exchange.grpcStatus = NO_GRPC_STATUS
     exchange.response = undefined
     exchange.details = endpoint.key
     // The connection to the sidecar was good: it is the endpoint that was not.
@@ -216,6 +217,7 @@ export class Balancing implements Stage {
     endpoint.counters.forRequests(exchange.route.name).active -= 1
     const { health } = this.#destination
     if (health === undefined) return
+    if (error === undefined && exchange.isGrpc) health.concluded(exchange, endpoint)
     if (error === undefined || ERRORS[error].source === 'downstream') {
       health.left(exchange, endpoint)
     } else {

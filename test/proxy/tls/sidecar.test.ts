@@ -10,55 +10,15 @@ import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { MeshError } from '../../../src/lib/errors.ts'
-import { Problems } from '../../../src/lib/problems.ts'
-import { readSettings } from '../../../src/proxy/config.ts'
-import { Sidecar } from '../../../src/proxy/sidecar.ts'
 import { LOOK_EVERY } from '../../../src/proxy/tls/certificate-files.ts'
-import { makeCertificate, type TestCertificate, testFolder } from '../../support/certificates.ts'
-import { FakeClock } from '../../support/fake-clock.ts'
+import { makeCertificate, testFolder } from '../../support/certificates.ts'
 import { answering, RawClient } from '../../support/http-peer.ts'
 import { ok } from '../../support/http-text.ts'
-import { logLines } from '../../support/log-lines.ts'
 import { until } from '../../support/until.ts'
 import { backend } from '../l7/fixture.ts'
+import { makeSidecar } from './fixture.ts'
 
 const run = promisify(execFile)
-
-interface Started {
-  readonly sidecar: Sidecar
-  readonly clock: FakeClock
-  readonly lines: Record<string, unknown>[]
-  readonly port: () => number
-}
-
-/** With one inbound listener in front of `target`; `more` are keys of the configuration. */
-function make(t: Test, target: number, paths: TestCertificate, more = ''): Started {
-  const { certificate, key } = paths
-  const tls = `{ certificate: ${certificate}, key: ${key} }`
-  const listener = `{ address: 127.0.0.1:0, target: 127.0.0.1:${target}, tls: ${tls} }`
-  const yaml = `admin: off\ninbound: { listeners: [${listener}] }\n${more}`
-  const problems = new Problems()
-  const settings = readSettings({ name: 'proxy.yaml', text: yaml }, {}, problems)
-  t.equal(problems.toString(), '')
-  const { log, lines } = logLines()
-  const clock = new FakeClock(Date.now())
-  const sidecar = new Sidecar(
-    settings,
-    clock,
-    () => 0,
-    log,
-    () => undefined,
-  )
-  t.teardown(async () => {
-    sidecar.abort()
-    await sidecar.stop()
-  })
-  const port = (): number => {
-    const line = lines.find(({ event }) => event === 'listening')
-    return Number(String(line?.['address']).split(':')[1])
-  }
-  return { sidecar, clock, lines, port }
-}
 
 async function shake(t: Test, port: number, ca: string): Promise<TLSSocket> {
   const socket = connect({ port, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'] })
@@ -71,7 +31,7 @@ for (const sockets of ['auto', 'streams']) {
   t.test(`tls over ${sockets}: requests of clients that speak HTTP/1.1`, async (t) => {
     const application = await backend(t, answering(ok('x'.repeat(100_000))))
     const certificate = makeCertificate(testFolder(t))
-    const started = make(t, application.port, certificate, `sockets: ${sockets}`)
+    const started = makeSidecar(t, application.port, certificate, `sockets: ${sockets}`)
     await started.sidecar.start()
     const { certificate: ca } = certificate.pem
     for (const ALPNProtocols of [['http/1.1'], []]) {
@@ -102,7 +62,7 @@ t.test('tls: bytes that are not HTTP pass as they are', async (t) => {
     answering(() => undefined),
   )
   const certificate = makeCertificate(testFolder(t))
-  const started = make(t, application.port, certificate)
+  const started = makeSidecar(t, application.port, certificate)
   await started.sidecar.start()
   const socket = await shake(t, started.port(), certificate.pem.certificate)
   socket.write('\x00\x01 hello')
@@ -116,7 +76,7 @@ t.test('tls: a new certificate is taken, a bad one refused', async (t) => {
   const application = await backend(t, answering(ok('x')))
   const folder = testFolder(t)
   const [certificate, next] = [makeCertificate(folder), makeCertificate(folder, 'next')]
-  const { sidecar, clock, lines, port } = make(t, application.port, certificate)
+  const { sidecar, clock, lines, port } = makeSidecar(t, application.port, certificate)
   await sidecar.start()
   const told = async (event: string, count: number): Promise<void> => {
     const found = (): number => lines.filter((line) => line['event'] === event).length
@@ -139,7 +99,7 @@ t.test('tls: a new certificate is taken, a bad one refused', async (t) => {
 t.test('tls: bad certificates keep it from starting, all problems at once', async (t) => {
   const folder = testFolder(t)
   const paths = { ...makeCertificate(folder), certificate: '/nowhere/a', key: '/nowhere/b' }
-  const { sidecar } = make(t, 1, paths)
+  const { sidecar } = makeSidecar(t, 1, paths)
   const error: unknown = await sidecar.start().catch((thrown: unknown) => thrown)
   if (!(error instanceof MeshError)) throw new Error('it started')
   t.equal(error.code, 'configuration-invalid')
@@ -151,7 +111,7 @@ t.test('tls: bad certificates keep it from starting, all problems at once', asyn
 
 t.test('tls: a certificate that has expired is served, and warned of', async (t) => {
   const certificate = makeCertificate(testFolder(t))
-  const { sidecar, clock, lines } = make(t, 1, certificate)
+  const { sidecar, clock, lines } = makeSidecar(t, 1, certificate)
   clock.advance(3 * 24 * 3_600_000)
   await sidecar.start()
   t.match(
@@ -162,7 +122,7 @@ t.test('tls: a certificate that has expired is served, and warned of', async (t)
 
 t.test('tls: a handshake that fails is counted and said', async (t) => {
   const certificate = makeCertificate(testFolder(t))
-  const { sidecar, lines, port } = make(t, 1, certificate)
+  const { sidecar, lines, port } = makeSidecar(t, 1, certificate)
   await sidecar.start()
   const client = await RawClient.connect(port())
   t.teardown(() => client.socket.destroy())

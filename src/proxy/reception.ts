@@ -281,6 +281,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       broken: (at, error, details) => {
         this.#brokenConnection(at, error, details)
       },
+      http2Of: (direction) => this.#counters.http2Of(direction, 'downstream'),
       letGo: (exchange) => {
         exchange.letGo(this.wheel)
       },
@@ -293,12 +294,12 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   #brokenConnection({ destination, source }: Client, error: ErrorCode, details: string): void {
     this.#counters.countError(destination.direction, error)
     this.log.info({
-      event: 'http2-ended',
+      event: 'http2-failed',
       direction: destination.direction,
       service: destination.service,
       source: source === '' ? 'gone' : source,
       error,
-      details,
+      reason: details,
       message: `${error}: ${details}`,
     })
   }

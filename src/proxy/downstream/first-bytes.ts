@@ -117,9 +117,9 @@ export class FirstBytes implements Receiver, Carried {
   /** As HTTP/1.1, which the few bytes that there are could still have become. */
   #refuse(): void {
     const { status } = ERRORS['request-timeout']
-    const at = { destination: this.#destination, source: this.#source, status, requestBytes: 0 }
+    const at = { destination: this.#destination, source: this.#source }
     this.#host.refused(at, 'request-timeout', '')
-    this.#host.answered(at, 'request-timeout')
+    this.#host.answered({ ...at, status, requestBytes: 0, isGrpc: false }, 'request-timeout')
     const shape = { closes: true, hasBody: true, nextHop: '' }
     this.#farewell(false, errorAnswer(status, 'request-timeout', '', shape))
   }

@@ -12,7 +12,7 @@ import type { H2LimitName } from '../http/h2/h2-limits.ts'
 import type { H2Stream } from '../http/h2/h2-stream.ts'
 import { HeadEncoder } from '../http/h2/head-encoder.ts'
 import { HpackEncoder } from '../http/h2/hpack/hpack-encoder.ts'
-import { h2ErrorName } from '../http/h2/protocol.ts'
+import { H2Error, h2ErrorName } from '../http/h2/protocol.ts'
 import type { StreamReceiver } from '../http/h2/stream-receiver.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
@@ -20,6 +20,7 @@ import { TICK } from '../net/ticker.ts'
 import type { Flushed } from '../net/turn.ts'
 import type { Carried } from '../stack/carried.ts'
 import type { Destination } from '../stack/destination.ts'
+import type { Http2Counters } from '../stack/http2-counters.ts'
 import { H2Request, type RequestOwner } from './h2-request.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
@@ -35,6 +36,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   readonly depth: number
   readonly #outlet: Outlet
   readonly #http2: H2Connection
+  readonly #counters: Http2Counters
   readonly #active: H2Request[] = []
   #lastActive: number
   #isScheduled = false
@@ -59,6 +61,8 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
     this.source = source
     this.depth = depth
     this.#outlet = new Outlet(connection)
+    this.#counters = host.http2Of(destination.direction)
+    this.#counters.connectionOpened()
     this.#http2 = new H2Connection(
       'server',
       new HeadEncoder(new HpackEncoder(host.h2Limits.headerTableSize)),
@@ -128,13 +132,15 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
 
   onFailed(code: number, details: string): void {
     this.#isFailed = true
+    this.#counters.goawaySent(code)
     const limit = this.#limit
     if (limit !== undefined) this.host.broken(this, 'http2-limit', limit)
     else this.host.broken(this, 'http2-error', `${h2ErrorName(code)}, ${details}`)
     this.schedule()
   }
 
-  onGoaway(): void {
+  onGoaway(code: number): void {
+    this.#counters.goawayReceived(code)
     // The client opens no more streams: with the last one it is over.
     this.schedule()
   }
@@ -144,6 +150,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   }
 
   onLimit(name: H2LimitName): void {
+    this.#counters.limit(name)
     this.#limit = name
   }
 
@@ -151,13 +158,15 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
     this.host.refused(this, 'request-refused', reason)
   }
 
-  onReset(): void {
-    // Counted nowhere yet.
+  onReset(code: number, isOurs: boolean): void {
+    if (isOurs) this.#counters.resetSent(code)
+    else this.#counters.resetReceived(code)
   }
 
   // Of the requests.
 
   began(request: H2Request): void {
+    this.#counters.streamOpened()
     request.place = this.#active.push(request) - 1
   }
 
@@ -168,6 +177,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
       last.place = request.place
     }
     request.place = -1
+    this.#counters.streamClosed()
     if (this.#http2.isDone) this.schedule()
   }
 
@@ -196,6 +206,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   drain(): void {
     if (this.#isGone || this.#isDraining) return
     this.#isDraining = true
+    this.#counters.goawaySent(H2Error.none)
     this.#http2.drain()
     this.schedule()
   }
@@ -243,6 +254,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   }
 
   #closed(): void {
+    this.#counters.connectionClosed()
     for (const { exchange } of this.#active) this.host.letGo(exchange)
     this.host.closed(this)
   }

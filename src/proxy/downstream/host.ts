@@ -9,10 +9,15 @@ import type { Limits } from '../http/limits.ts'
 import type { Ticker } from '../net/ticker.ts'
 import type { Turn } from '../net/turn.ts'
 import type { Carried } from '../stack/carried.ts'
+import type { Direction } from '../stack/counters.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import type { Http2Counters } from '../stack/http2-counters.ts'
 
 /** What is counted of a request that was sent nowhere. */
-export type Answered = Pick<Exchange, 'destination' | 'status' | 'requestBytes' | 'isGrpc'>
+export type Answered = Pick<
+  Exchange,
+  'destination' | 'status' | 'requestBytes' | 'isGrpc'
+>
 
 export interface DownstreamHost {
   readonly clock: Clock
@@ -31,6 +36,8 @@ export interface DownstreamHost {
   answered(at: Answered, error: ErrorCode | undefined): void
   /** A connection is ended because of what the client did on it. */
   broken(at: Pick<Exchange, 'destination' | 'source'>, error: ErrorCode, details: string): void
+  /** What is counted of clients' HTTP/2 connections in that direction. */
+  http2Of(direction: Direction): Http2Counters
   /** An exchange will not be used again. */
   letGo(exchange: Exchange): void
   /** The connection is closed. */

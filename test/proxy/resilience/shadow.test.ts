@@ -2,7 +2,9 @@
 
 import t from 'tap'
 import { Field, fieldBits } from '../../../src/proxy/http/fields.ts'
-import { Shadows } from '../../../src/proxy/resilience/shadow.ts'
+import { isWhole, Shadows } from '../../../src/proxy/resilience/shadow.ts'
+import { streamedRequest, trailersOf } from '../http/streamed.ts'
+import { exchangeWith } from '../stack/exchanges.ts'
 import { exchange, FakeWorld } from './bare-way.ts'
 
 const head = (lines: string): string => `${lines.replaceAll('\n', '\r\n')}\r\n\r\n`
@@ -84,4 +86,47 @@ t.test('shadow: of HTTP/1.0 without a host, the one that it was sent with', asyn
 
 t.test('shadow: what is no request has no copy', async (t) => {
   t.equal(copied('GET / HTTP/1.1\r\n\r\n'), undefined)
+})
+
+t.test('shadow: of HTTP/2, with the length of what is kept', async (t) => {
+  const fields = ['te: trailers', 'x-a: 1', 'trailer: x-sum']
+  const made = exchangeWith(streamedRequest({ fields }))
+  made.keepForReplay()
+  made.replay?.add(Buffer.from('-abcde-'), 1, 6)
+  made.requestTrailers = trailersOf([['x-sum', '7']])
+  made.requestLines = Buffer.from('traceparent: 00-a-b-01\r\n')
+  t.notOk(isWhole(made))
+  made.requestEnded = true
+  t.ok(isWhole(made))
+  const shadows = new Shadows()
+  const expected = `${head(
+    'POST /a HTTP/1.1\nhost: shop-shadow\nx-a: 1\nContent-Length: 5\nTE: trailers\nConnection: TE\ntraceparent: 00-a-b-01',
+  )}abcde`
+  t.equal(shadows.copy(made)?.toString(), expected)
+  t.equal(shadows.copy(made)?.toString(), expected, 'and again')
+  t.equal(made.request.authority, 'shop', 'the original is as it was')
+})
+
+t.test('shadow: of HTTP/2 with a length, and without a body', async (t) => {
+  const sized = exchangeWith(streamedRequest({ fields: ['content-length: 3'] }))
+  sized.keepForReplay()
+  sized.replay?.add(Buffer.from('abc'), 0, 3)
+  t.equal(
+    new Shadows().copy(sized)?.toString(),
+    `${head('POST /a HTTP/1.1\nhost: shop-shadow\ncontent-length: 3')}abc`,
+  )
+  const bare = exchangeWith(streamedRequest({ line: 'GET /b', hasBody: false }))
+  t.notOk(isWhole(bare))
+  bare.requestEnded = true
+  t.ok(isWhole(bare), 'although nothing of it is kept')
+  t.equal(new Shadows().copy(bare)?.toString(), head('GET /b HTTP/1.1\nhost: shop-shadow'))
+})
+
+t.test('shadow: of HTTP/2 that was sent over HTTP/1.1, as it was sent', async (t) => {
+  const made = exchangeWith(streamedRequest())
+  const chunks = '3\r\nabc\r\n0\r\nx-sum: 7\r\n\r\n'
+  const sent = (host: string): string =>
+    head(`POST /a HTTP/1.1\nhost: ${host}\nTransfer-Encoding: chunked`) + chunks
+  made.kept = Buffer.from(sent('shop'))
+  t.equal(new Shadows().copy(made)?.toString(), sent('shop-shadow'))
 })

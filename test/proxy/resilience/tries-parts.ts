@@ -150,8 +150,8 @@ export class Try implements Upstream {
     if (end > start) this.heard.push(bytes.toString('latin1', start, end))
   }
 
-  trailers(): void {
-    // None are sent here.
+  trailers(fields: Head): void {
+    this.heard.push(`${fields.count} trailers`)
   }
 
   end(): void {

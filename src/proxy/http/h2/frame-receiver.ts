@@ -67,7 +67,10 @@ export class FrameReceiver implements FrameTaker {
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
     const stream = this.#readingNow
-    if (stream === undefined || stream.take(bytes, start, end)) return
+    if (stream === undefined) return
+    // A frame may go on in a later read than its head came in.
+    this.#table.touch(stream)
+    if (stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
@@ -76,6 +79,7 @@ export class FrameReceiver implements FrameTaker {
     const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
+    this.#table.touch(stream)
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
     if ((flags & Flag.endStream) === 0) stream.credit()
@@ -181,7 +185,13 @@ export class FrameReceiver implements FrameTaker {
   /** Section 5.1: a frame for a stream that is not open. None if it is to be ignored. */
   #closedError(id: number): H2Error {
     if (this.#isIdle(id)) return H2Error.protocol
-    return this.#table.closed.find(id) === Closing.byPeer ? H2Error.streamClosed : H2Error.none
+    return this.#isLate(id) ? H2Error.none : H2Error.streamClosed
+  }
+
+  /** We may have reset it, so that its frames were on their way. */
+  #isLate(id: number): boolean {
+    const how = this.#table.closed.find(id)
+    return how === Closing.byUs || how === Closing.forgotten
   }
 
   /** It has never been opened. */
@@ -234,11 +244,18 @@ export class FrameReceiver implements FrameTaker {
 
   /** A block that no stream takes: it may be late, or wrong. */
   #readForNobody(id: number): void {
-    const how = this.#table.closed.find(id)
-    if (how === Closing.byUs) this.#decode(NO_FIELDS)
-    else if (how === Closing.byPeer) this.#connection.fail(H2Error.streamClosed, 'HEADERS')
+    if (!this.#isIdle(id)) {
+      if (this.#isLate(id)) {
+        this.#decode(NO_FIELDS)
+        return
+      }
+      if (this.#table.closed.find(id) === Closing.byPeer) {
+        this.#connection.fail(H2Error.streamClosed, 'HEADERS')
+        return
+      }
+    }
     // Section 5.1.1: ids go up, and each side has its own.
-    else this.#connection.fail(H2Error.protocol, 'HEADERS on a stream that is not open')
+    this.#connection.fail(H2Error.protocol, 'HEADERS on a stream that is not open')
   }
 
   #readFor(stream: H2Stream): void {
@@ -331,7 +348,9 @@ export class FrameReceiver implements FrameTaker {
         this.#connection.fail(H2Error.protocol, 'WINDOW_UPDATE of an idle stream')
     } else if (increment === 0) {
       this.refuse(stream, H2Error.protocol, 'WINDOW_UPDATE of 0')
-    } else if (!stream.widen(increment)) {
+    } else if (stream.widen(increment)) {
+      this.#connection.outflow.serve()
+    } else {
       this.refuse(stream, H2Error.flowControl, 'WINDOW_UPDATE')
     }
   }

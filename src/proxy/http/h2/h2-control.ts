@@ -156,6 +156,8 @@ export class H2Control {
     }
     output.frame(FrameType.settings, Flag.ack, 0, 0)
     output.countControl(0)
+    // Section 6.5.3: before this the peer may still go by what it said earlier.
+    this.#connection.outflow.serve()
     if (role === 'client') this.#connection.roomMade()
   }
 

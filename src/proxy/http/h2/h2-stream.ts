@@ -261,24 +261,20 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
-    if (!this.#endQueued) {
-      if (!this.isReleased) this.receiver.onWritable(this)
-      return false
+    if (this.#endQueued) {
+      this.#endQueued = false
+      if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
+      else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    this.#endQueued = false
-    if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
-    else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
+    if (!this.isReleased) this.receiver.onWritable(this)
     return false
   }
 
-  /** The peer takes more. False if that is more than there can be (section 6.9.1). */
+  /** The peer takes more, or less. False if that is more than there can be (section 6.9.1). To be served by the caller. */
   widen(increment: number): boolean {
     this.sendWindow += increment
     if (this.sendWindow > MOST_WINDOW) return false
-    if (this.#queued > 0 && this.sendWindow > 0) {
-      this.connection.outflow.wait(this)
-      this.connection.outflow.serve()
-    }
+    if (this.#queued > 0 && this.sendWindow > 0) this.connection.outflow.wait(this)
     return true
   }
 

@@ -44,7 +44,8 @@ export class HeadEncoder implements HeadOutput {
   #status = 0
   /** Instead of the head's; empty for none. */
   #authority = ''
-  #isSound = true
+  /** A head was begun, and nothing was added that could break it. */
+  #isSound = false
   /** What is added. */
   readonly #own: Head = new Head()
   readonly #text: HeadText = new HeadText()

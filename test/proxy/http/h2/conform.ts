@@ -96,7 +96,10 @@ function cuts(length: number): number[] {
   return found
 }
 
-/** In the order of streams, for between streams the order follows the reads. */
+/**
+ * In the order of streams, for between streams the order follows the reads. Of a body whose stream was reset it follows
+ * the reads as well how much was given before.
+ */
 function ordered(outcome: Outcome): Outcome {
   const stream = (line: string): number => {
     const found = /^(?:[A-Z_]+ )?(\d+) /.exec(`${line} `)
@@ -104,5 +107,10 @@ function ordered(outcome: Outcome): Outcome {
   }
   const sorted = (lines: readonly string[]): string[] =>
     [...lines].sort((one, other) => stream(one) - stream(other))
-  return { ...outcome, told: sorted(outcome.told), app: sorted(outcome.app) }
+  const wasReset = (line: string): boolean => {
+    const [id = ''] = line.split(' ')
+    return line.includes(' body ') && outcome.app.some((other) => other.startsWith(`${id} reset `))
+  }
+  const app = outcome.app.filter((line) => !wasReset(line))
+  return { ...outcome, told: sorted(outcome.told), app: sorted(app) }
 }

@@ -130,7 +130,7 @@ const HEADERS: readonly Case[] = [
     name: '6.2: an empty block',
     send: [headers(1, Buffer.alloc(0))],
     told: ['RST_STREAM 1 PROTOCOL_ERROR'],
-    app: [],
+    app: ['1 reset PROTOCOL_ERROR by us'],
   },
 ]
 

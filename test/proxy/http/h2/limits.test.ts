@@ -259,7 +259,7 @@ t.test('http2: limits: as many CONTINUATION frames as are allowed', async (t) =>
 t.test('http2: limits: a header list that is too long', async (t) => {
   const rig = new H2Rig({ limits: { maxHeaderListSize: 2000 } })
   rig.feed(headers(1, request([['x-long', 'y'.repeat(2000)]])))
-  t.strictSame(rig.app.take(), [], 'is not acted on')
+  t.strictSame(rig.app.take(), ['1 reset PROTOCOL_ERROR by us'], 'is not acted on')
   t.ok(rig.refused.length + rig.limited.length > 0, 'is told of')
   t.strictSame(rig.failures, [], 'and concerns no other stream')
   rig.take()

@@ -201,7 +201,7 @@ const PRIORITIES: readonly Case[] = [
     name: '5.3: HEADERS that depend on themselves',
     send: [headers(1, DEPENDS, END_HEADERS | END_STREAM | PRIORITY)],
     told: ['RST_STREAM 1 PROTOCOL_ERROR'],
-    app: [],
+    app: ['1 reset PROTOCOL_ERROR by us'],
   },
   {
     name: '5.3: PRIORITY that depends on itself',

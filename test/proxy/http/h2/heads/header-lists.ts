@@ -21,6 +21,8 @@ export interface Circumstances {
   readonly asked?: number
   readonly builder?: HeadBuilder
   readonly head?: Head
+  /** The names of those that are to be kept out of tables. */
+  readonly sensitive?: readonly string[]
 }
 
 /** As a decoder hands it out, judged by itself. */
@@ -59,7 +61,8 @@ export function build(what: What, fields: List, given: Circumstances = {}): stri
   const reused = headerField('', '')
   builder.begin(given.head ?? new Head(), what, given.asked ?? 0)
   for (const [name, value] of fields) {
-    builder.field(Object.assign(reused, headerField(name, value)))
+    const isSensitive = given.sensitive?.includes(name) === true
+    builder.field(Object.assign(reused, headerField(name, value), { isSensitive }))
     reused.bytes.fill(0xff)
   }
   const refusal = builder.end(given.isEnd ?? what === 'trailers')

@@ -40,6 +40,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Something of ours has left: the peer knows of it if it did not open it itself. */
+  hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
   asked = 0
   /** When it began, by the sweeps of the connection. */
@@ -92,6 +94,7 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.#expected = Number.POSITIVE_INFINITY
@@ -216,6 +219,7 @@ export class H2Stream implements Sender {
   sendHead(isEnd: boolean): boolean {
     if (this.isClosed || this.localEnded) return false
     if (!this.connection.sendBlock(this.id, isEnd)) return false
+    this.hasSent = true
     if (isEnd) this.#ended()
     return true
   }
@@ -290,7 +294,8 @@ export class H2Stream implements Sender {
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
   reset(code: number): void {
     if (this.isClosed) return
-    this.connection.sendReset(this.id, code)
+    // A stream that the peer has never heard of is idle to it: section 6.4.
+    if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
     this.drop()
   }
 
@@ -362,6 +367,7 @@ export class H2Stream implements Sender {
       this.sendWindow -= size
       outflow.window -= size
       this.#moved += size
+      this.connection.sentData()
       output.relieve()
     }
     return at

@@ -6,6 +6,7 @@
 // the receiver.
 
 import { Framing, Head } from '../head.ts'
+import { Method } from '../method.ts'
 import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
 import { creditWindow } from './inflow.ts'
@@ -112,7 +113,9 @@ export class H2Stream implements Sender {
 
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
-    const { framing, contentLength } = this.head
+    const { framing, contentLength, method } = this.head
+    // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
+    if (this.connection.role === 'server' && method === Method.connect) return
     if (framing === Framing.length) this.#expected = contentLength
     else if (framing === Framing.none) this.#expected = 0
   }

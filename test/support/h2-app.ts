@@ -2,8 +2,8 @@
 // what it was told.
 
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import { askedBy } from '../../src/proxy/http/h1/response-rules.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { askedBy } from '../../src/proxy/http/h1/response-rules.ts'
 import type { H2Connection } from '../../src/proxy/http/h2/h2-connection.ts'
 import type { H2Stream } from '../../src/proxy/http/h2/h2-stream.ts'
 import { H2Error, h2ErrorName } from '../../src/proxy/http/h2/protocol.ts'

@@ -162,10 +162,7 @@ t.test('http2: RFC 9113 section 6.8: a server that fails, as a client sees it', 
   t.strictSame(rig.goaways, ['ENHANCE_YOUR_CALM GOAWAY ENHANCE_YOUR_CALM: too much'])
   t.strictSame(rig.app.take(), ['3 reset ENHANCE_YOUR_CALM by peer unprocessed'])
   rig.connection.lost('ECONNRESET')
-  t.strictSame(
-    rig.app.take(),
-['1 reset NO_ERROR by connection'],
-  )
+  t.strictSame(rig.app.take(), ['1 reset NO_ERROR by connection'])
 })
 
 t.test('http2: RFC 9113 section 5.1.2: a client keeps to the limit of the server', async (t) => {

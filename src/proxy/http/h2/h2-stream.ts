@@ -6,8 +6,10 @@
 // the receiver.
 
 import { Framing, Head } from '../head.ts'
+import { Method } from '../method.ts'
 import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
+import { restHead } from './head-text.ts'
 import { creditWindow } from './inflow.ts'
 import type { Sender } from './outflow.ts'
 import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
@@ -38,6 +40,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Something of ours has left: the peer knows of it if it did not open it itself. */
+  hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
   asked = 0
   /** When it began, by the sweeps of the connection. */
@@ -90,6 +94,7 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.#expected = Number.POSITIVE_INFINITY
@@ -104,6 +109,12 @@ export class H2Stream implements Sender {
     this.#moved = 0
   }
 
+  /** Everybody is done with it: what large heads took is given back. */
+  rest(): void {
+    restHead(this.head)
+    if (this.#trailerHead !== undefined) restHead(this.#trailerHead)
+  }
+
   /** Where trailers are read into. */
   get trailerHead(): Head {
     this.#trailerHead ??= new Head()
@@ -112,9 +123,10 @@ export class H2Stream implements Sender {
 
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
-    const { framing, contentLength } = this.head
+    const { framing, contentLength, method } = this.head
     if (framing === Framing.length) this.#expected = contentLength
-    else if (framing === Framing.none) this.#expected = 0
+    // RFC 9113 section 8.5: what follows a CONNECT is not its body.
+    else if (framing === Framing.none && method !== Method.connect) this.#expected = 0
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */
@@ -207,6 +219,7 @@ export class H2Stream implements Sender {
   sendHead(isEnd: boolean): boolean {
     if (this.isClosed || this.localEnded) return false
     if (!this.connection.sendBlock(this.id, isEnd)) return false
+    this.hasSent = true
     if (isEnd) this.#ended()
     return true
   }
@@ -281,7 +294,8 @@ export class H2Stream implements Sender {
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
   reset(code: number): void {
     if (this.isClosed) return
-    this.connection.sendReset(this.id, code)
+    // A stream that the peer has never heard of is idle to it: section 6.4.
+    if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
     this.drop()
   }
 
@@ -353,6 +367,7 @@ export class H2Stream implements Sender {
       this.sendWindow -= size
       outflow.window -= size
       this.#moved += size
+      this.connection.sentData()
       output.relieve()
     }
     return at

@@ -62,6 +62,8 @@ export class H2Stream implements Sender {
   /** Given, and not consumed yet: in all, and of that from what was parked. */
   #given = 0
   #givenParked = 0
+  /** Of what was given and not consumed, some came with the read at hand. */
+  #isReadGiven = false
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -101,6 +103,7 @@ export class H2Stream implements Sender {
     this.#received = 0
     this.#given = 0
     this.#givenParked = 0
+    this.#isReadGiven = false
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
@@ -157,7 +160,10 @@ export class H2Stream implements Sender {
     this.#givenParked += this.#parkedBytes
     this.#parked.length = 0
     this.#parkedBytes = 0
-    this.#given += this.#slices.length
+    const { length } = this.#slices
+    if (length === 0) return
+    this.#given += length
+    this.#isReadGiven = true
     this.#slices.giveTo(taker, tap)
   }
 
@@ -171,6 +177,7 @@ export class H2Stream implements Sender {
     const given = this.#given
     if (given === 0) return
     this.#given = 0
+    this.#isReadGiven = false
     this.#unpark(this.#givenParked)
     this.#givenParked = 0
     this.#uncredited += given
@@ -179,7 +186,9 @@ export class H2Stream implements Sender {
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (this.#given > this.#givenParked) this.connection.leaveRead()
+    if (!this.#isReadGiven) return
+    this.#isReadGiven = false
+    this.connection.leaveRead()
   }
 
   /** Tells the peer, when it is worth a frame, how much more it may send. */
@@ -303,9 +312,11 @@ export class H2Stream implements Sender {
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    // What is still there belongs to nobody.
+    // What is still there belongs to nobody; what was given may still be on its way.
+    const isReadGiven = this.#isReadGiven
     this.giveTo(NOBODY)
     this.consumed()
+    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 

@@ -3,7 +3,7 @@
 
 import { type Goal, H2_GOALS, L4_GOALS, L7_GOALS } from './goals.ts'
 import { MODES, type Mode } from './mode.ts'
-import { h1ToH2, h2, h2ToH1 } from './scenarios/h2.ts'
+import { grpcStream, grpcUnary, h1ToH2, h2, h2ToH1 } from './scenarios/h2.ts'
 import { latency } from './scenarios/latency.ts'
 import { idle, stopped } from './scenarios/memory.ts'
 import { PARSING } from './scenarios/parser.ts'
@@ -18,6 +18,7 @@ import {
 } from './scenarios/rate.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { inboundStrategies, outboundStrategies } from './scenarios/strategies.ts'
+import { stoppedStream, streams } from './scenarios/streams.ts'
 import { workers } from './scenarios/workers.ts'
 import { direct } from './targets/direct.ts'
 import { haproxy } from './targets/haproxy.ts'
@@ -53,7 +54,7 @@ export const CATALOG: Readonly<Record<Mode, Catalog>> = {
     goals: L7_GOALS,
   },
   h2: {
-    scenarios: [h2, h1ToH2, h2ToH1],
+    scenarios: [h2, h1ToH2, h2ToH1, grpcUnary, grpcStream, streams, stoppedStream],
     targets: [...targetsAt('h2'), nodeHttp2],
     goals: H2_GOALS,
   },

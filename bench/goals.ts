@@ -129,6 +129,14 @@ export const H2_GOALS: readonly Goal[] = [
   h2('h2', 'HTTP/2 to HTTP/2: CPU per request'),
   h2('h1-h2', 'HTTP/1.1 to HTTP/2: CPU per request'),
   h2('h2-h1', 'HTTP/2 to HTTP/1.1: CPU per request'),
+  h2('grpc-unary', 'gRPC, small calls: CPU per call'),
+  h2('grpc-stream', 'gRPC, streams of 1 MiB messages: CPU per GB'),
+  {
+    scenario: 'stopped-stream',
+    text: 'a stream that nobody reads: p99 of the others, as a multiple of without it',
+    limit: 1.5,
+    of: { metric: 'slowdown' },
+  },
 ]
 
 function h2(scenario: string, what: string): Goal {

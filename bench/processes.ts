@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts'
 /** How long anything may take beyond the time it was given. */
 const SLACK_MS = 30_000
 
-export type ServerName = 'answers' | 'bulk' | 'http' | 'h2'
+export type ServerName = 'answers' | 'bulk' | 'http' | 'h2' | 'h2-streams' | 'grpc'
 export type ClientName =
   | 'autocannon'
   | 'requests'
@@ -21,6 +21,10 @@ export type ClientName =
   | 'http-bulk'
   | 'open-loop'
   | 'h2-requests'
+  | 'h2-streams'
+  | 'h2-stopped'
+  | 'grpc-unary'
+  | 'grpc-stream'
 
 /** Starts a backend and gives its port. */
 export async function startServer(stage: Stage, name: ServerName): Promise<number> {

@@ -1,8 +1,20 @@
 // A closed loop over HTTP/2: every stream that ends is followed by another, on the same connection.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Figures } from './client.ts'
 import { H2Connection, type H2Listener, SMALL } from './h2-connection.ts'
 import { Latency } from './latency.ts'
+
+/** Answers take milliseconds. */
+const PATIENCE_SECONDS = 15
+
+export interface H2LoopSize {
+  readonly connections: number
+  /** Of each connection, that the loop asks on. */
+  readonly streams: number
+  /** The most that are open at once, with what is asked beside the loop. */
+  readonly most: number
+}
 
 export class H2Loop implements H2Listener {
   readonly connections: readonly H2Connection[]
@@ -17,17 +29,20 @@ export class H2Loop implements H2Listener {
     this.#fail = reject
   })
 
-  /** The loop asks on `streams` streams of each connection; `more` others may be asked beside it. */
-  constructor(port: number, connections: number, streams: number, more = 0) {
+  constructor(port: number, { connections, streams, most }: H2LoopSize) {
     this.failed.catch(() => undefined)
     this.#streams = streams
-    this.connections = Array.from(
-      { length: connections },
-      () => new H2Connection(port, streams + more, this),
-    )
+    this.connections = Array.from({ length: connections }, () => new H2Connection(port, most, this))
   }
 
   async phase(seconds: number): Promise<Figures> {
+    const { stuck = 0, ...figures } = await this.lastPhase(seconds, PATIENCE_SECONDS)
+    if (stuck > 0) throw new Error(`${stuck} answers are missing`)
+    return figures
+  }
+
+  /** Ends even where answers stay away for so long after the time: `stuck` is how many. */
+  async lastPhase(seconds: number, patience: number): Promise<Figures> {
     this.#latency = new Latency()
     this.#count = 0
     this.#running = this.connections.length * this.#streams
@@ -40,9 +55,11 @@ export class H2Loop implements H2Listener {
       for (let stream = 0; stream < this.#streams; stream++) connection.ask(SMALL)
       connection.flush()
     }
-    await Promise.race([done, this.failed])
+    const late = sleep((seconds + patience) * 1000, undefined, { ref: false })
+    await Promise.race([done, this.failed, late])
     const elapsed = (performance.now() - start) / 1000
-    return { count: this.#count, seconds: elapsed, ...this.#latency.figures() }
+    const figures = this.#latency.figures()
+    return { count: this.#count, seconds: elapsed, stuck: this.#running, ...figures }
   }
 
   answered(connection: H2Connection, millis: number): void {

@@ -5,7 +5,7 @@ import { OURS } from '../targets/underpass.ts'
 import { load, PROXY_METRICS, proxyFigures } from './load.ts'
 import { connectionLimit, each, MEGA, type Metric, type Scenario } from './scenario.ts'
 
-export type About = Pick<Scenario, 'name' | 'title' | 'connections'>
+export type About = Pick<Scenario, 'name' | 'title' | 'connections' | 'counted'>
 
 const LATENCIES: readonly Metric[] = [
   { key: 'p50', title: 'p50 ms', digits: 2 },

@@ -25,6 +25,8 @@ export interface Target {
   start(stage: Stage, backend: number, wires?: Wires): Promise<Running>
 }
 
+export const HTTP2: Wires = { client: 'http2', server: 'http2' }
+
 /** Those of the targets that can speak so, made to do it. */
 export function speaking(targets: readonly Target[], wires: Wires): Target[] {
   return targets

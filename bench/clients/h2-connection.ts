@@ -30,6 +30,8 @@ const BEGINNING: Buffer = Buffer.concat([
   settings([[ENABLE_PUSH, 0]]),
   windowUpdate(0, CONNECTION_WINDOW - STREAM_WINDOW),
 ])
+/** The code of a reset that is no error (RFC 9113 section 7). */
+const CANCEL = Buffer.of(0, 0, 0, 8)
 const BODY = Buffer.from(ANSWER_BODY)
 
 export interface H2Question {
@@ -65,14 +67,17 @@ export function endless(path: string, isStopped: boolean): H2Question {
 /** What came of one question. */
 export class H2Reply {
   readonly question: H2Question
+  readonly stream: number
   readonly asked: number
+  isCancelled = false
   hasHead = false
   received = 0
   /** Received and not yet credited. */
   owed = 0
 
-  constructor(question: H2Question, asked: number) {
+  constructor(question: H2Question, stream: number, asked: number) {
     this.question = question
+    this.stream = stream
     this.asked = asked
   }
 }
@@ -127,12 +132,19 @@ export class H2Connection implements FrameSink {
   /** Leaves with the next flush, or with what else is asked while an answer is read. */
   ask(question: H2Question): H2Reply {
     const { first, more } = question.blocks
-    const reply = new H2Reply(question, performance.now())
+    const reply = new H2Reply(question, this.#next, performance.now())
     this.#open.set(this.#next, reply)
     const block = this.#next === 1 ? first : more
     this.#out.push(frame(FRAMES.headers, END_HEADERS | END_STREAM, this.#next, block))
     this.#next += 2
     return reply
+  }
+
+  /** Takes no more of an answer; what is on its way is passed over. */
+  cancel(reply: H2Reply): void {
+    reply.isCancelled = true
+    this.#out.push(frame(FRAMES.reset, 0, reply.stream, CANCEL))
+    this.flush()
   }
 
   flush(): void {
@@ -154,7 +166,8 @@ export class H2Connection implements FrameSink {
     start: number,
     end: number,
   ): void {
-    if (type === FRAMES.headers)
+    if (this.#open.get(stream)?.isCancelled === true) this.#creditConnection(end - start)
+    else if (type === FRAMES.headers)
       this.#head(flags, stream, bytes.subarray(contentStart(flags, start), end))
     else if (type === FRAMES.data) this.#body(flags, stream, bytes, start, end)
     else {
@@ -186,16 +199,19 @@ export class H2Connection implements FrameSink {
   }
 
   #credit(stream: number, reply: H2Reply, length: number): void {
-    this.#owed += length
-    if (this.#owed > CONNECTION_WINDOW >> 1) {
-      this.#out.push(windowUpdate(0, this.#owed))
-      this.#owed = 0
-    }
+    this.#creditConnection(length)
     reply.owed += length
     if (reply.owed > STREAM_WINDOW >> 1 && !reply.question.isStopped) {
       this.#out.push(windowUpdate(stream, reply.owed))
       reply.owed = 0
     }
+  }
+
+  #creditConnection(length: number): void {
+    this.#owed += length
+    if (this.#owed <= CONNECTION_WINDOW >> 1) return
+    this.#out.push(windowUpdate(0, this.#owed))
+    this.#owed = 0
   }
 
   #finish(stream: number, { question, received, asked }: H2Reply): void {

@@ -41,9 +41,13 @@ export class H2Loop implements H2Listener {
     return figures
   }
 
-  /** Ends even where answers stay away for so long after the time: `stuck` is how many. */
-  async lastPhase(seconds: number, patience: number): Promise<Figures> {
-    this.#latency = new Latency()
+  /** Ends even where answers stay away for so long after the time: `stuck` is how many. Adds to `latency`. */
+  async lastPhase(
+    seconds: number,
+    patience: number,
+    latency: Latency = new Latency(),
+  ): Promise<Figures> {
+    this.#latency = latency
     this.#count = 0
     this.#running = this.connections.length * this.#streams
     const start = performance.now()

@@ -2,8 +2,8 @@
 // what it was told.
 
 import { Event } from '../../src/proxy/http/h1/event.ts'
-import { askedBy } from '../../src/proxy/http/h1/response-rules.ts'
 import { RequestReader } from '../../src/proxy/http/h1/request-reader.ts'
+import { askedBy } from '../../src/proxy/http/h1/response-rules.ts'
 import type { H2Connection } from '../../src/proxy/http/h2/h2-connection.ts'
 import type { H2Stream } from '../../src/proxy/http/h2/h2-stream.ts'
 import { H2Error, h2ErrorName } from '../../src/proxy/http/h2/protocol.ts'
@@ -186,9 +186,11 @@ export class H2App {
     const work = this.#workOf(stream)
     if (work.released) throw new Error(`stream ${stream.id} was released`)
     if (details === '') throw new Error('a reset without a reason')
+    const isWhole = this.#host.role === 'client' && stream.remoteEnded
+    if (isWhole && this.manners.reads) this.takeBody(stream)
     const note = isUnprocessed ? ' unprocessed' : ''
     this.#log.push(`${stream.id} reset ${h2ErrorName(code)} by ${by}${note}`)
-    this.#release(stream, work)
+    if (!isWhole || this.manners.reads) this.#release(stream, work)
   }
 
   #logBody(work: Work): void {

@@ -10,7 +10,10 @@ import { h2, h2Client } from './h2-fixture.ts'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
 
 onBoth(t, 'http2 requests: one after another, and as HTTP/1.1 has them', async (t, kind) => {
-  const server = await backend(t, answering(ok('x', 'X-Case: Kept\r\nConnection: x-a\r\nX-A: b\r\n')))
+  const server = await backend(
+    t,
+    answering(ok('x', 'X-Case: Kept\r\nConnection: x-a\r\nX-A: b\r\n')),
+  )
   const { f, client } = await h2(t, [server], { kind })
   for (let turn = 0; turn < 3; turn += 1) {
     const asked = await client.get(`/p?${turn}`, { accept: 'a/b', cookie: ['a=1', 'b=2'] })
@@ -73,7 +76,7 @@ onBoth(t, 'http2 requests: a body of unknown length, with trailers', async (t, k
   const server = await backend(t, answering(ok('x')))
   const { client } = await h2(t, [server], { kind })
   const stream = client.session.request(
-    { ':method': 'POST', ':authority': 'a.example', 'te': 'trailers', 'trailer': 'x-sum' },
+    { ':method': 'POST', ':authority': 'a.example', te: 'trailers', trailer: 'x-sum' },
     { waitForTrailers: true },
   )
   stream.on('wantTrailers', () => {
@@ -92,7 +95,11 @@ onBoth(t, 'http2 requests: chunks and trailers of a response', async (t, kind) =
   const head = `HTTP/1.1 200 OK\r\n${CHUNKED}Trailer: x-sum\r\n\r\n`
   const server = await backend(
     t,
-    answering((request) => (request.includes('/cut') ? undefined : `${head}3\r\nabc\r\n4\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n`)),
+    answering((request) =>
+      request.includes('/cut')
+        ? undefined
+        : `${head}3\r\nabc\r\n4\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n`,
+    ),
   )
   const { client } = await h2(t, [server], { kind })
   const asked = await client.get()
@@ -115,7 +122,8 @@ onBoth(t, 'http2 requests: answers without a body', async (t, kind) => {
     answering((request) => {
       if (request.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n'
       if (request.includes('/204')) return 'HTTP/1.1 204 No\r\n\r\n'
-      if (request.includes('/304')) return 'HTTP/1.1 304 Same\r\nContent-Length: 9\r\nETag: "a"\r\n\r\n'
+      if (request.includes('/304'))
+        return 'HTTP/1.1 304 Same\r\nContent-Length: 9\r\nETag: "a"\r\n\r\n'
       return 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
     }),
   )
@@ -140,7 +148,7 @@ onBoth(t, 'http2 requests: interim responses, and a client that waits for one', 
     } else if (text.endsWith('abc')) connection.write(ok('done'))
   })
   const { client } = await h2(t, [server], { kind })
-  const headers = { ':method': 'POST', 'content-length': 3, 'expect': '100-continue' }
+  const headers = { ':method': 'POST', 'content-length': 3, expect: '100-continue' }
   const asked = client.ask(headers, undefined)
   let mayGoOn = false
   asked.stream.on('continue', () => {

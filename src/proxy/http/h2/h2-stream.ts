@@ -40,6 +40,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Something of ours has left: the peer knows of it if it did not open it itself. */
+  hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
   asked = 0
   /** When it began, by the sweeps of the connection. */
@@ -60,6 +62,8 @@ export class H2Stream implements Sender {
   /** Given, and not consumed yet: in all, and of that from what was parked. */
   #given = 0
   #givenParked = 0
+  /** Of what was given and not consumed, some came with the read at hand. */
+  #isReadGiven = false
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -92,12 +96,14 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.#expected = Number.POSITIVE_INFINITY
     this.#received = 0
     this.#given = 0
     this.#givenParked = 0
+    this.#isReadGiven = false
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
@@ -154,7 +160,10 @@ export class H2Stream implements Sender {
     this.#givenParked += this.#parkedBytes
     this.#parked.length = 0
     this.#parkedBytes = 0
-    this.#given += this.#slices.length
+    const { length } = this.#slices
+    if (length === 0) return
+    this.#given += length
+    this.#isReadGiven = true
     this.#slices.giveTo(taker, tap)
   }
 
@@ -168,6 +177,7 @@ export class H2Stream implements Sender {
     const given = this.#given
     if (given === 0) return
     this.#given = 0
+    this.#isReadGiven = false
     this.#unpark(this.#givenParked)
     this.#givenParked = 0
     this.#uncredited += given
@@ -176,7 +186,9 @@ export class H2Stream implements Sender {
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (this.#given > this.#givenParked) this.connection.leaveRead()
+    if (!this.#isReadGiven) return
+    this.#isReadGiven = false
+    this.connection.leaveRead()
   }
 
   /** Tells the peer, when it is worth a frame, how much more it may send. */
@@ -216,6 +228,7 @@ export class H2Stream implements Sender {
   sendHead(isEnd: boolean): boolean {
     if (this.isClosed || this.localEnded) return false
     if (!this.connection.sendBlock(this.id, isEnd)) return false
+    this.hasSent = true
     if (isEnd) this.#ended()
     return true
   }
@@ -290,7 +303,8 @@ export class H2Stream implements Sender {
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
   reset(code: number): void {
     if (this.isClosed) return
-    this.connection.sendReset(this.id, code)
+    // A stream that the peer has never heard of is idle to it: section 6.4.
+    if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
     this.drop()
   }
 
@@ -298,9 +312,11 @@ export class H2Stream implements Sender {
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    // What is still there belongs to nobody.
+    // What is still there belongs to nobody; what was given may still be on its way.
+    const isReadGiven = this.#isReadGiven
     this.giveTo(NOBODY)
     this.consumed()
+    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 
@@ -362,6 +378,7 @@ export class H2Stream implements Sender {
       this.sendWindow -= size
       outflow.window -= size
       this.#moved += size
+      this.connection.sentData()
       output.relieve()
     }
     return at

@@ -234,7 +234,12 @@ const LENGTHS: readonly Case[] = [
     send: [posted('0'), data(1, 'a', END_STREAM)],
     told: RESET,
   },
-  { name: '8.1.1: content-length that is no number', send: [posted('4x')], told: RESET, app: ['1 reset PROTOCOL_ERROR by us'] },
+  {
+    name: '8.1.1: content-length that is no number',
+    send: [posted('4x')],
+    told: RESET,
+    app: ['1 reset PROTOCOL_ERROR by us'],
+  },
   {
     name: '8.1.1: content-length twice',
     send: [

@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'proxy-loop'
   | 'original-destination-unknown'
   | 'connection-limit'
+  | 'handshake-failed'
   | 'upstream-reset'
   | 'downstream-reset'
   | 'idle-timeout'
@@ -156,6 +157,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     source: 'proxy',
     retriable: false,
     title: 'a limit on connections or file descriptors is reached',
+  },
+  'handshake-failed': {
+    proxyStatus: 'tls_protocol_error',
+    status: 502,
+    grpc: GrpcStatus.unavailable,
+    source: 'downstream',
+    retriable: false,
+    title: 'the TLS handshake with the client failed, or was not over within ten seconds',
   },
   'upstream-reset': {
     proxyStatus: 'connection_terminated',

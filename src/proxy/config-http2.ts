@@ -61,7 +61,7 @@ export function readHttp2(at: (key: string) => Place): H2Limits {
     minResets: size('minResets'),
     maxFaults: size('maxFaults'),
     maxControlQueue: size('maxControlQueue'),
-    stallTimeout: duration('stallTimeout', TIMEOUT),
+    stallTimeout: duration('stallTimeout', { ...TIMEOUT, orZero: true }),
     pingInterval: duration('pingInterval', { ...TIMEOUT, orZero: true }),
     pingTimeout: duration('pingTimeout', TIMEOUT),
     settingsTimeout: duration('settingsTimeout', TIMEOUT),

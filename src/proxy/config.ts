@@ -60,13 +60,19 @@ export function readSettings(
     metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
       transparent: readListenAddress(...reader.at('outbound.transparent')),
-      listeners: readOutboundListeners(...reader.at('outbound.listeners')),
+      listeners: readOutboundListeners(
+        ...reader.at('outbound.listeners'),
+        folderOf(reader.given('outbound.listeners'), file),
+      ),
       connectTimeout: reader.duration('outbound.timeouts.connect'),
       idleTimeout: reader.duration('outbound.timeouts.idle', OR_ZERO),
     },
     inbound: {
       transparent: readListenAddress(...reader.at('inbound.transparent')),
-      listeners: readInboundListeners(...reader.at('inbound.listeners')),
+      listeners: readInboundListeners(
+        ...reader.at('inbound.listeners'),
+        folderOf(reader.given('inbound.listeners'), file),
+      ),
       connectTimeout: reader.duration('inbound.timeouts.connect'),
       idleTimeout: reader.duration('inbound.timeouts.idle', OR_ZERO),
       concurrency: readConcurrency((key) => reader.at(key)),
@@ -138,11 +144,15 @@ function refuseWhatIsLater(reader: Reader): void {
 
 /** An absolute path, so that nothing changes with the working directory. */
 function readFilesPath(reader: Reader, file: ConfigFile | undefined): string | undefined {
-  const { value, from } = reader.given('discovery.files')
-  if (value === undefined) return undefined
+  const given = reader.given('discovery.files')
+  if (given.value === undefined) return undefined
   const path = readString(...reader.at('discovery.files'))
-  if (path === '') return undefined
-  return from === 'file' && file !== undefined ? resolve(dirname(file.name), path) : resolve(path)
+  return path === '' ? undefined : resolve(folderOf(given, file), path)
+}
+
+/** What paths in a value are relative to: the file that it stands in, or the working directory. */
+function folderOf({ from }: Given, file: ConfigFile | undefined): string {
+  return from === 'file' && file !== undefined ? resolve(dirname(file.name)) : resolve()
 }
 
 function checkTogether(

@@ -38,6 +38,8 @@ import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
 
+const NOTHING = Buffer.alloc(0)
+
 /** Whose connection or request it is. */
 type Client = Pick<Exchange, 'destination' | 'source'>
 
@@ -90,6 +92,9 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     const mode = destination.mode ?? this.mode
     if (mode === 'l4' || destination.protocol === 'opaque') {
       this.#sessions.start(connection, destination, admitted)
+    } else if (connection.alpn === 'h2') {
+      // RFC 9113 section 3.2: agreed on, it is not a matter of the first bytes any more.
+      this.#makeHttp2(connection, destination, admitted).start(NOTHING)
     } else if (destination.protocol === 'http') {
       this.#awaitHttp(connection, destination, admitted)
     } else {

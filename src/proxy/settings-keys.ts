@@ -45,7 +45,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'outbound.listeners',
     'yaml',
     undefined,
-    'Explicit listeners without redirects: a list of `{ address, service, port }`',
+    'Explicit listeners without redirects: a list of `{ address, service, port }`, and `tls` for [TLS](#tls)',
   ),
   key(
     'outbound.timeouts.connect',
@@ -70,7 +70,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'inbound.listeners',
     'yaml',
     undefined,
-    'Explicit inbound listeners: a list of `{ address, target }`',
+    'Explicit inbound listeners: a list of `{ address, target }`, and `tls` for [TLS](#tls)',
   ),
   key('inbound.timeouts.connect', 'text', '1s', 'How long the application may take to accept'),
   key(
@@ -116,14 +116,14 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   http2Key('maxContinuations', 'CONTINUATION frames behind one HEADERS'),
   http2Key(
     'maxControlFrames',
-    'Frames a second that carry nothing: PING, SETTINGS, PRIORITY, empty DATA, needless WINDOW_UPDATE',
+    'Frames a second that carry nothing, beyond one for each that does: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA',
   ),
   http2Key('maxSettings', 'Parameters of one SETTINGS frame'),
   http2Key(
     'maxResetShare',
-    'Share of the streams opened in a second, `0` to `1`, that a client may reset before they are answered; judged from `minResets` on',
+    'Share of its streams, `0` to `1`, that a client may reset as soon as they are open; judged from `minResets` on',
   ),
-  http2Key('minResets', 'Resets a second below which their share is not judged'),
+  http2Key('minResets', 'Such resets on a connection, below which their share is not judged'),
   http2Key(
     'maxFaults',
     'Streams a second that had to be reset because the peer broke the rules on them',
@@ -134,7 +134,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   ),
   http2Key(
     'stallTimeout',
-    'How long a stream may take to let 1 KiB through while its peer holds back its window',
+    'How long a stream may take to let 1 KiB through while its peer holds back its window; `0s` for ever',
   ),
   http2Key(
     'pingInterval',

@@ -7,16 +7,25 @@ import type { Millis } from '../lib/duration.ts'
 import type { LogLevel } from '../lib/log.ts'
 import type { H2Limits } from './http/h2/h2-limits.ts'
 
+/** Files in PEM, by their absolute paths. */
+export interface TlsSettings {
+  readonly certificate: string
+  readonly key: string
+}
+
 export interface OutboundListener {
   readonly address: SocketAddress
   /** `name.namespace`. */
   readonly service: string
   readonly port: number
+  /** Absent where clients come without TLS. */
+  readonly tls?: TlsSettings
 }
 
 export interface InboundListener {
   readonly address: SocketAddress
   readonly target: SocketAddress
+  readonly tls?: TlsSettings
 }
 
 /** Requests that the application works on at once, for each of its ports. */

@@ -27,7 +27,7 @@ t.test('config: HTTP/2 limits that are refused', async (t) => {
     [given('minResets: 0'), {}, [`${at}.minResets`, 'from 1 to 1000000']],
     [given('maxFaults: 0'), {}, [`${at}.maxFaults`, 'from 1 to 1000000']],
     [given('maxControlQueue: 64KiB'), {}, [`${at}.maxControlQueue`, 'from 1024 to 16777216']],
-    [given('stallTimeout: 0s'), {}, [`${at}.stallTimeout`, 'at least 1s']],
+    [given('stallTimeout: 1ms'), {}, [`${at}.stallTimeout`, 'at least 1s']],
     [given('stallTimeout: 300'), {}, [`${at}.stallTimeout`, 'must be a duration']],
     [given('pingInterval: 999ms'), {}, [`${at}.pingInterval`, 'or 0s for none']],
     [given('pingTimeout: 0s'), {}, [`${at}.pingTimeout`, 'at least 1s']],
@@ -56,7 +56,7 @@ t.test('config: HTTP/2 limits at the ends of their ranges', async (t) => {
     [given('headerTableSize: 0, maxContinuations: 0'), {}],
     [given('maxResetShare: 0'), {}],
     [given('maxResetShare: 1'), {}],
-    [given('pingInterval: 0s'), {}],
+    [given('pingInterval: 0s, stallTimeout: 0s'), {}],
   ])
 })
 

@@ -186,9 +186,11 @@ export class H2App {
     const work = this.#workOf(stream)
     if (work.released) throw new Error(`stream ${stream.id} was released`)
     if (details === '') throw new Error('a reset without a reason')
+    const isWhole = this.#host.role === 'client' && stream.remoteEnded
+    if (isWhole && this.manners.reads) this.takeBody(stream)
     const note = isUnprocessed ? ' unprocessed' : ''
     this.#log.push(`${stream.id} reset ${h2ErrorName(code)} by ${by}${note}`)
-    this.#release(stream, work)
+    if (!isWhole || this.manners.reads) this.#release(stream, work)
   }
 
   #logBody(work: Work): void {

@@ -270,7 +270,11 @@ export function codeOf(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? error.message
 }
 
-function toAddress(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
+/** In normal form; undefined if the socket has forgotten it. */
+export function toAddress(
+  ip: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
   const normal = parseIp(ip ?? '')
   return normal === undefined || port === undefined ? undefined : { ip: normal, port }
 }

@@ -85,8 +85,13 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     this.#writeHead(exchange, stream, request)
     // What follows the head of a CONNECT is no body, and nothing of it comes before the answer.
     const isAll = request.framing === Framing.none && request.method !== Method.connect
-    if (stream.sendHead(isAll)) exchange.downstream.ready()
-    else this.#fail(exchange, 'internal', 'a line that cannot be sent')
+    if (!stream.sendHead(isAll)) {
+      this.#fail(exchange, 'internal', 'a head that cannot be sent')
+      return
+    }
+    // Sent, it is nowhere at hand, and an endpoint may refuse it (RFC 9113 section 8.7).
+    exchange.keepForReplay()
+    exchange.downstream.ready()
   }
 
   body(bytes: Buffer, start: number, end: number): void {

@@ -34,6 +34,7 @@ export class FrameReceiver implements FrameTaker {
   /** Whose DATA is being read; of its payload, what was not handed out yet. */
   #reading: H2Stream | undefined
   #readingId = 0
+  #length = 0
   #unhanded = 0
   /** The last block had more fields, or larger ones, than were handed out. */
   #isCut = false
@@ -59,9 +60,7 @@ export class FrameReceiver implements FrameTaker {
     if (isWithin !== (type === FrameType.continuation)) return H2Error.protocol
     if (isWithin && id !== this.#block.id) return H2Error.protocol
     const error = frameError(type, flags, id, length)
-    return error === H2Error.none && type === FrameType.data
-      ? this.#dataHead(flags, id, length)
-      : error
+    return error === H2Error.none && type === FrameType.data ? this.#dataHead(id, length) : error
   }
 
   dataPiece(bytes: Buffer, start: number, end: number): void {
@@ -76,6 +75,8 @@ export class FrameReceiver implements FrameTaker {
   }
 
   dataEnd(flags: number): void {
+    if (this.#unhanded < this.#length) this.#guard.useful()
+    else if ((flags & Flag.endStream) === 0 && this.#isNuisance()) return
     const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
@@ -143,17 +144,20 @@ export class FrameReceiver implements FrameTaker {
       this.#connection.sendReset(stream.id, code)
       stream.end({ code, by: 'us', isUnprocessed: false, details })
     }
+    this.#fault()
+  }
+
+  #fault(): void {
     const limit = this.#guard.fault()
     if (limit !== undefined) this.#connection.limit(limit)
   }
 
-  #dataHead(flags: number, id: number, length: number): H2Error {
+  #dataHead(id: number, length: number): H2Error {
+    this.#length = length
     this.#unhanded = length
     // Section 6.9.1. Frames for streams that are over count as well.
     if (!this.#connection.inflow.take(length)) return H2Error.flowControl
     const stream = this.#table.find(id)
-    if (length > 0) this.#guard.useful()
-    else if ((flags & Flag.endStream) === 0 && this.#isNuisance()) return H2Error.none
     if (stream === undefined) return this.#closedError(id)
     if (stream.remoteEnded) {
       this.refuse(stream, H2Error.streamClosed, 'DATA behind the end')
@@ -226,7 +230,9 @@ export class FrameReceiver implements FrameTaker {
     this.#guard.opened()
     if (this.#table.open >= limits.maxConcurrentStreams) {
       // Section 5.1.2: it may not know of the limit yet, and can send it again.
-      if (this.#decode(NO_FIELDS)) this.#connection.sendReset(id, H2Error.refusedStream)
+      if (!this.#decode(NO_FIELDS)) return
+      this.#connection.sendReset(id, H2Error.refusedStream)
+      if (control.isAcknowledged) this.#fault()
       return
     }
     const stream = this.#table.takeSpare() ?? this.#make()
@@ -324,10 +330,12 @@ export class FrameReceiver implements FrameTaker {
     }
     this.#owner.onReset(code, false)
     const age = this.#connection.sweeps - stream.bornAt
-    // Section 8.1: a response that is complete ends the exchange, whatever became of the rest of the request.
+    const { hasSent } = stream
     const isUnprocessed = code === H2Error.refusedStream
     stream.end({ code, by: 'peer', isUnprocessed, details: h2ErrorName(code) })
     if (this.#connection.role === 'client') return
+    // What was answered is not given up early: it has been worked for.
+    if (hasSent) return
     const limit = this.#guard.givenUp(age)
     if (limit !== undefined) this.#connection.limit(limit)
   }

@@ -268,6 +268,12 @@ export class H2Connection implements OutputSink {
     return true
   }
 
+  /** A frame of DATA leaves. The peer may answer it with a WINDOW_UPDATE for the stream and one for the connection. */
+  sentData(): void {
+    this.#guard.useful()
+    this.#guard.useful()
+  }
+
   sendReset(id: number, code: number): void {
     this.output.frame(FrameType.rstStream, 0, id, 4)
     this.output.number(code)
@@ -293,6 +299,7 @@ export class H2Connection implements OutputSink {
 
   #end(code: number, details: string): void {
     this.isOver = true
+    this.inflow.isOver = true
     this.#reader.isStopped = true
     for (const stream of this.#table.all()) {
       stream.end({ code, by: 'connection', isUnprocessed: false, details })

@@ -9,6 +9,7 @@ import { Framing, Head } from '../head.ts'
 import { Method } from '../method.ts'
 import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
+import { restHead } from './head-text.ts'
 import { creditWindow } from './inflow.ts'
 import type { Sender } from './outflow.ts'
 import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
@@ -39,6 +40,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Something of ours has left: the peer knows of it if it did not open it itself. */
+  hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
   asked = 0
   /** When it began, by the sweeps of the connection. */
@@ -59,6 +62,8 @@ export class H2Stream implements Sender {
   /** Given, and not consumed yet: in all, and of that from what was parked. */
   #given = 0
   #givenParked = 0
+  /** Of what was given and not consumed, some came with the read at hand. */
+  #isReadGiven = false
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -91,18 +96,26 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.#expected = Number.POSITIVE_INFINITY
     this.#received = 0
     this.#given = 0
     this.#givenParked = 0
+    this.#isReadGiven = false
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
     this.#linesQueued = undefined
     this.#stalledFor = 0
     this.#moved = 0
+  }
+
+  /** Everybody is done with it: what large heads took is given back. */
+  rest(): void {
+    restHead(this.head)
+    if (this.#trailerHead !== undefined) restHead(this.#trailerHead)
   }
 
   /** Where trailers are read into. */
@@ -114,10 +127,9 @@ export class H2Stream implements Sender {
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
     const { framing, contentLength, method } = this.head
-    // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
-    if (this.connection.role === 'server' && method === Method.connect) return
     if (framing === Framing.length) this.#expected = contentLength
-    else if (framing === Framing.none) this.#expected = 0
+    // RFC 9113 section 8.5: what follows a CONNECT is not its body.
+    else if (framing === Framing.none && method !== Method.connect) this.#expected = 0
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */
@@ -148,7 +160,10 @@ export class H2Stream implements Sender {
     this.#givenParked += this.#parkedBytes
     this.#parked.length = 0
     this.#parkedBytes = 0
-    this.#given += this.#slices.length
+    const { length } = this.#slices
+    if (length === 0) return
+    this.#given += length
+    this.#isReadGiven = true
     this.#slices.giveTo(taker, tap)
   }
 
@@ -162,6 +177,7 @@ export class H2Stream implements Sender {
     const given = this.#given
     if (given === 0) return
     this.#given = 0
+    this.#isReadGiven = false
     this.#unpark(this.#givenParked)
     this.#givenParked = 0
     this.#uncredited += given
@@ -170,7 +186,9 @@ export class H2Stream implements Sender {
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (this.#given > this.#givenParked) this.connection.leaveRead()
+    if (!this.#isReadGiven) return
+    this.#isReadGiven = false
+    this.connection.leaveRead()
   }
 
   /** Tells the peer, when it is worth a frame, how much more it may send. */
@@ -210,6 +228,7 @@ export class H2Stream implements Sender {
   sendHead(isEnd: boolean): boolean {
     if (this.isClosed || this.localEnded) return false
     if (!this.connection.sendBlock(this.id, isEnd)) return false
+    this.hasSent = true
     if (isEnd) this.#ended()
     return true
   }
@@ -284,7 +303,8 @@ export class H2Stream implements Sender {
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
   reset(code: number): void {
     if (this.isClosed) return
-    this.connection.sendReset(this.id, code)
+    // A stream that the peer has never heard of is idle to it: section 6.4.
+    if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
     this.drop()
   }
 
@@ -292,9 +312,11 @@ export class H2Stream implements Sender {
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    // What is still there belongs to nobody.
+    // What is still there belongs to nobody; what was given may still be on its way.
+    const isReadGiven = this.#isReadGiven
     this.giveTo(NOBODY)
     this.consumed()
+    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 
@@ -356,6 +378,7 @@ export class H2Stream implements Sender {
       this.sendWindow -= size
       outflow.window -= size
       this.#moved += size
+      this.connection.sentData()
       output.relieve()
     }
     return at

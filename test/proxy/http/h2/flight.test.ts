@@ -208,3 +208,63 @@ t.test('http2: RFC 9113 section 5.1: an answer to what was given up long ago', a
   rig.feed(headers(3, response(200)))
   t.strictSame(rig.app.take().slice(-2), ['3 head 200', '3 end'])
 })
+
+t.test('http2: RFC 9113 section 6.8: the last stream of a GOAWAY does not grow', async (t) => {
+  const rig = new H2Rig({ manners: { answers: 'never' } })
+  rig.feed(headers(1, request()))
+  rig.connection.drain()
+  rig.pass(3)
+  rig.feed(headers(3, request()))
+  rig.feed(windowUpdate(0, 0))
+  t.strictSame(
+    rig.told().filter((line) => line.startsWith('GOAWAY')),
+    [`GOAWAY ${MOST} NO_ERROR`, 'GOAWAY 1 NO_ERROR', 'GOAWAY 1 PROTOCOL_ERROR'],
+  )
+})
+
+t.test('http2: RFC 9113 section 5.1: a request that was never sent is not reset', async (t) => {
+  const rig = new H2Rig({ role: 'client' })
+  const stream = rig.connection.openStream(rig.app.receiver(), 0)
+  stream.reset(8)
+  stream.release()
+  rig.turn()
+  t.strictSame(rig.told(), [], 'the server has never heard of it')
+  t.equal(rig.connection.open, 0)
+  rig.ask()
+  rig.turn()
+  t.match(rig.told(), [/^HEADERS \d+ GET \/ END$/])
+})
+
+t.test(
+  'http2: RFC 9113 section 8.1: a response, and that the rest of the request is not wanted, in one read',
+  async (t) => {
+    const rig = new H2Rig({ role: 'client' })
+    rig.ask('POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n', false)
+    rig.turn()
+    const whole = [
+      headers(1, response(200), END_HEADERS),
+      data(1, 'test', END_STREAM),
+      rstStream(1, 0),
+    ]
+    rig.feed(Buffer.concat(whole))
+    t.strictSame(
+      rig.app.take().slice(0, 3),
+      ['1 head 200', '1 body "test"', '1 end'],
+      'the response is whole',
+    )
+  },
+)
+
+t.test(
+  'http2: RFC 9113 section 8.1: a response, and that the rest is not wanted, before it was read',
+  async (t) => {
+    const rig = new H2Rig({ role: 'client', manners: { reads: false } })
+    rig.ask('POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n', false)
+    rig.turn()
+    rig.feed(headers(1, response(200), END_HEADERS), data(1, 'test', END_STREAM))
+    rig.feed(rstStream(1, 0))
+    t.strictSame(rig.app.take(), ['1 head 200', '1 reset NO_ERROR by peer'])
+    rig.app.takeBody(rig.app.stream(1))
+    t.strictSame(rig.app.take(), ['1 body "test"', '1 end'], 'the response is whole')
+  },
+)

@@ -172,9 +172,10 @@ t.test(
   async (t) => {
     const rig = server(2)
     rig.feed(get(1), get(3))
+    let id = 5
     for (const size of [0, 4096, 100, 50, 65_536]) {
       rig.feed(settings([1, size]))
-      rig.feed(settings([1, size]), get(5 + rig.frames.length))
+      for (let i = 0; i < 3; i++, id += 2) rig.feed(get(id))
       rig.take()
     }
     rig.feed(settings([1, 0], [1, 4096]))
@@ -313,3 +314,15 @@ t.test(
     }
   },
 )
+
+t.test('http2: RFC 9113 section 5.4.1: nothing follows a connection error', async (t) => {
+  const rig = new H2Rig()
+  rig.feed(post(1))
+  for (let i = 0; i < 3; i++) rig.feed(data(1, Buffer.alloc(16_000)))
+  rig.feed(Buffer.concat([data(1, Buffer.alloc(16_000)), windowUpdate(0, 0)]))
+  t.strictSame(rig.told(), ['GOAWAY 1 PROTOCOL_ERROR'])
+  rig.pass(3)
+  rig.connection.drain()
+  rig.turn()
+  t.strictSame(rig.told(), [])
+})

@@ -4,10 +4,11 @@
 // Lines are added at the buffer's end and let go of at its beginning; where it is full, what is left moves to the front
 // of it, or of one twice as large. So a table allocates only while it grows.
 
-import { copyBytes } from './copy.ts'
+import { copyWords, viewOf } from './copy.ts'
 import { HeaderField, LINE_OVERHEAD } from './header-field.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
+const NO_VIEW: DataView = viewOf(NOTHING)
 const FIRST_ENTRIES = 16
 const FIRST_BYTES = 1024
 
@@ -22,6 +23,7 @@ export class DynamicTable {
   /** Where the next field goes; the newest is before it. */
   #next = 0
   #lines: Buffer = NOTHING
+  #view: DataView = NO_VIEW
   #linesEnd = 0
 
   constructor(capacity: number) {
@@ -44,6 +46,7 @@ export class DynamicTable {
     this.#makeRoom(0)
     if (capacity === 0) {
       this.#lines = NOTHING
+      this.#view = NO_VIEW
       this.#linesEnd = 0
     }
   }
@@ -61,14 +64,10 @@ export class DynamicTable {
     entry.valueLength = field.valueLength
     entry.refusal = field.refusal
     entry.bytes = this.#lines
+    entry.view = this.#view
     entry.start = this.#linesEnd
-    this.#linesEnd = copyBytes(
-      field.bytes,
-      field.start,
-      field.start + length,
-      this.#lines,
-      this.#linesEnd,
-    )
+    const { view, start } = field
+    this.#linesEnd = copyWords(view, start, start + length, this.#view, this.#linesEnd)
     this.#next = (this.#next + 1) & (this.#ring.length - 1)
     this.#size += size
     this.count++
@@ -92,7 +91,7 @@ export class DynamicTable {
     const ring: HeaderField[] = []
     for (let i = this.count - 1; i >= 0; i--) ring.push(this.at(i))
     const length = Math.max(FIRST_ENTRIES, this.count * 2)
-    while (ring.length < length) ring.push(new HeaderField(NOTHING))
+    while (ring.length < length) ring.push(new HeaderField(NOTHING, NO_VIEW))
     this.#ring = ring
     this.#next = this.count
   }
@@ -104,14 +103,18 @@ export class DynamicTable {
     let length = Math.max(FIRST_BYTES, this.#lines.length)
     // Less than half of it in use, so that moving is worth it.
     while ((used + more) * 2 > length) length *= 2
-    const lines = length > this.#lines.length ? Buffer.allocUnsafeSlow(length) : this.#lines
+    const isLarger = length > this.#lines.length
+    const lines = isLarger ? Buffer.allocUnsafeSlow(length) : this.#lines
+    const view = isLarger ? viewOf(lines) : this.#view
     this.#lines.copy(lines, 0, from, this.#linesEnd)
     for (let i = 0; i < this.count; i++) {
       const entry = this.at(i)
       entry.bytes = lines
+      entry.view = view
       entry.start -= from
     }
     this.#lines = lines
+    this.#view = view
     this.#linesEnd = used
   }
 }

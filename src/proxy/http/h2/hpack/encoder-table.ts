@@ -6,7 +6,7 @@
 // sends many fields of one hash is compressed worse.
 
 import { lower } from '../../head.ts'
-import { copyBytes } from './copy.ts'
+import { copyBytes, copyWords, viewOf } from './copy.ts'
 import type { FieldKey } from './field-key.ts'
 import { FIELD_OVERHEAD } from './header-field.ts'
 
@@ -15,6 +15,7 @@ const NO_NUMBERS: Int32Array = new Int32Array(0)
 const FIRST_PLACES = 16
 const FIRST_BYTES = 1024
 const LONGEST_CHAIN = 4
+const RECENT = 64
 /** Numbers begin again before they outgrow the engine's small integers. */
 const LAST_NUMBER = 0x3fff_ffff
 
@@ -42,7 +43,10 @@ export class EncoderTable {
   /** By the low bits of a hash: the newest entry in that bucket. */
   #byName: Int32Array = NO_NUMBERS
   #byField: Int32Array = NO_NUMBERS
+  /** By name, as few as they may be: the entry that was found last. Most values are those of the message before. */
+  readonly #recent = new Int32Array(RECENT)
   #bytes: Buffer = NOTHING
+  #view: DataView = viewOf(NOTHING)
   #bytesEnd = 0
 
   /** Entries are numbered from behind `last` on, which matters to nobody but a test. */
@@ -56,16 +60,27 @@ export class EncoderTable {
     return this.#newest - this.#evicted
   }
 
-  /** The index of that field, from 1 for the newest one, or 0 if it is not there. */
+  /** The index of that field, from 1 for the newest one, or 0 if it is not there. Hashes its value. */
   find(key: FieldKey): number {
+    const recent = key.nameHash & (RECENT - 1)
+    const last = this.#recent[recent]!
+    if (last > this.#evicted && this.#isAt((last & this.#mask) << SHIFT, key)) {
+      return this.#newest - last + 1
+    }
+    key.hashValue()
+    const entry = this.#search(key)
+    if (entry === 0) return 0
+    this.#recent[recent] = entry
+    return this.#newest - entry + 1
+  }
+
+  #search(key: FieldKey): number {
     if (this.#newest === this.#evicted) return 0
     const entries = this.#entries
     let entry = this.#byField[key.hash & this.#mask]!
     for (let steps = 0; entry > this.#evicted && steps < LONGEST_CHAIN; steps++) {
       const at = (entry & this.#mask) << SHIFT
-      if (entries[at + HASH] === key.hash && this.#hasName(at, key) && this.#hasValue(at, key)) {
-        return this.#newest - entry + 1
-      }
+      if (entries[at + HASH] === key.hash && this.#isAt(at, key)) return entry
       entry = entries[at + NEXT]!
     }
     return 0
@@ -102,15 +117,23 @@ export class EncoderTable {
     const { name } = key
     for (let i = key.nameStart; i < key.nameEnd; i++)
       this.#bytes[this.#bytesEnd++] = lower(name[i]!)
-    this.#bytesEnd = copyBytes(key.bytes, key.start, key.end, this.#bytes, this.#bytesEnd)
+    this.#bytesEnd =
+      key.view === undefined
+        ? copyBytes(key.bytes, key.start, key.end, this.#bytes, this.#bytesEnd)
+        : copyWords(key.view, key.start, key.end, this.#view, this.#bytesEnd)
     this.size += length + FIELD_OVERHEAD
     this.#link(entry)
+    this.#recent[key.nameHash & (RECENT - 1)] = entry
   }
 
   /** RFC 7541 section 4.3. */
   resize(capacity: number): void {
     this.capacity = capacity
     this.#makeRoom(0)
+  }
+
+  #isAt(at: number, key: FieldKey): boolean {
+    return this.#hasName(at, key) && this.#hasValue(at, key)
   }
 
   #hasName(at: number, key: FieldKey): boolean {
@@ -131,10 +154,17 @@ export class EncoderTable {
     const entries = this.#entries
     const length = key.valueLength
     if (entries[at + VALUE_LENGTH] !== length) return false
-    const { bytes, start } = key
-    const own = this.#bytes
+    const { bytes, view, start } = key
     const from = entries[at + START]! + entries[at + NAME_LENGTH]!
-    for (let i = 0; i < length; i++) if (own[from + i] !== bytes[start + i]) return false
+    let i = 0
+    if (view !== undefined) {
+      const own = this.#view
+      for (; i <= length - 4; i += 4) {
+        if (own.getInt32(from + i, true) !== view.getInt32(start + i, true)) return false
+      }
+    }
+    const own = this.#bytes
+    for (; i < length; i++) if (own[from + i] !== bytes[start + i]) return false
     return true
   }
 
@@ -171,6 +201,7 @@ export class EncoderTable {
     this.#byField = new Int32Array(places)
     this.#evicted = 0
     this.#newest = count
+    this.#recent.fill(0)
     for (let i = 0; i < count; i++) {
       const from = ((oldest + i) & oldMask) << SHIFT
       this.#entries.set(old.subarray(from, from + (1 << SHIFT)), (i + 1) << SHIFT)
@@ -187,12 +218,15 @@ export class EncoderTable {
     let length = Math.max(FIRST_BYTES, this.#bytes.length)
     // Less than half of it in use, so that moving is worth it.
     while ((used + more) * 2 > length) length *= 2
-    const bytes = length > this.#bytes.length ? Buffer.allocUnsafeSlow(length) : this.#bytes
-    this.#bytes.copy(bytes, 0, from, this.#bytesEnd)
+    const old = this.#bytes
+    if (length > old.length) {
+      this.#bytes = Buffer.allocUnsafeSlow(length)
+      this.#view = viewOf(this.#bytes)
+    }
+    old.copy(this.#bytes, 0, from, this.#bytesEnd)
     for (let entry = oldest; entry <= this.#newest; entry++) {
       this.#entries[((entry & this.#mask) << SHIFT) + START]! -= from
     }
-    this.#bytes = bytes
     this.#bytesEnd = used
   }
 }

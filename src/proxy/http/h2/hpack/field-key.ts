@@ -3,11 +3,12 @@
 // The hash of a value is of a few of its bytes, spread over it: whoever finds something compares all of them anyway, and
 // values that are the same in those few are compressed worse, not wrong.
 
+import { viewOf } from './copy.ts'
 import { type FieldName, knownName, nameHash } from './field-name.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
 /** A value has this many bytes that count for its hash, or a few more. */
-const SAMPLES_SHIFT = 4
+const SAMPLES_SHIFT = 3
 
 export class FieldKey {
   /** Undefined for one that nobody knows. */
@@ -18,10 +19,14 @@ export class FieldKey {
   nameEnd = 0
   nameHash = 0
   bytes: Buffer = NOTHING
+  /** The same bytes, for reading several at once; undefined if there is no view of them. */
+  view: DataView | undefined = undefined
   start = 0
   end = 0
   /** Of name and value, after `hashValue`. */
   hash = 0
+  #viewed: Buffer = NOTHING
+  #view: DataView = viewOf(NOTHING)
 
   setKnown(known: FieldName): void {
     this.known = known
@@ -45,8 +50,15 @@ export class FieldKey {
     this.nameHash = hash
   }
 
+  /** There is a view of these bytes. */
+  look(bytes: Buffer, view: DataView): void {
+    this.#viewed = bytes
+    this.#view = view
+  }
+
   setValue(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes
+    this.view = bytes === this.#viewed ? this.#view : undefined
     this.start = start
     this.end = end
   }

@@ -58,6 +58,8 @@ export class FieldName {
   /** Where the static table has it first and last; 0 if it has not. */
   readonly first: number
   readonly last: number
+  /** The static table has it with values. */
+  readonly hasValues: boolean
 
   constructor(id: number, name: string) {
     this.id = id
@@ -67,6 +69,7 @@ export class FieldName {
     const its = STATIC_FIELDS.map((field) => nameOf(field) === name)
     this.first = Math.max(0, its.indexOf(true))
     this.last = Math.max(0, its.lastIndexOf(true))
+    this.hasValues = STATIC_FIELDS[this.last]!.valueLength > 0
   }
 }
 

@@ -6,6 +6,7 @@
 // while the decoder hands it out.
 
 import { Refusal } from '../../refusal.ts'
+import { viewOf } from './copy.ts'
 
 /** RFC 9113 section 8.3: what a name that begins with a colon stands for. */
 export const Pseudo = {
@@ -29,6 +30,8 @@ export const LINE_OVERHEAD = 4
 export class HeaderField {
   /** The line begins at `start`: the name, a colon and a space, the value, CRLF. */
   bytes: Buffer
+  /** The same bytes, for reading several at once. */
+  view: DataView
   start = 0
   nameLength = 0
   valueLength = 0
@@ -42,8 +45,9 @@ export class HeaderField {
   /** RFC 7541 section 7.1.3: it came as one that is never to be put into a table, and goes on as such. */
   isSensitive = false
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, view: DataView = viewOf(bytes)) {
     this.bytes = bytes
+    this.view = view
   }
 
   /** Takes the name and what is known of it from another; the bytes are copied by the caller. */

@@ -37,7 +37,7 @@ const NO_RESIZE = -1
 
 export class HpackDecoder {
   readonly #table = new DynamicTable(FIRST_TABLE_SIZE)
-  readonly #cursor = new Cursor(Buffer.alloc(0))
+  readonly #cursor = new Cursor()
   readonly #literal: LiteralReader
   readonly #mostSize: number
   readonly #mostFields: number

@@ -3,19 +3,22 @@
 //
 // Four such bytes are the most that are read: no length or index that means anything is as large as what they hold.
 
+import { viewOf } from './copy.ts'
+
+const NOTHING: Buffer = Buffer.alloc(0)
 const MOST_BYTES = 4
 
 /** Where a block is being read. */
 export class Cursor {
-  bytes: Uint8Array
+  bytes: Buffer = NOTHING
+  /** The same bytes, for reading several at once. */
+  view: DataView = viewOf(NOTHING)
   at = 0
   end = 0
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-  }
-
-  begin(bytes: Uint8Array, start: number, end: number): void {
+  begin(bytes: Buffer, start: number, end: number): void {
+    // A read buffer that is filled again and again needs one view only.
+    if (bytes !== this.bytes) this.view = viewOf(bytes)
     this.bytes = bytes
     this.at = start
     this.end = end

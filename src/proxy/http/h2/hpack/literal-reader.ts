@@ -4,7 +4,7 @@
 // A name or value that is longer than any that is taken is passed over: its length is known then, and nothing else. What
 // is in a table, and what goes there, is left to the decoder.
 
-import { copyBytes } from './copy.ts'
+import { copyWords, viewOf } from './copy.ts'
 import { HeaderField, LINE_OVERHEAD } from './header-field.ts'
 import { HuffmanDecoder, mostLength } from './huffman-decoder.ts'
 import type { Cursor } from './integer.ts'
@@ -18,6 +18,11 @@ const FIRST_BYTES = 512
 const KEPT_BYTES = 8192
 /** The Huffman decoder writes two bytes too many. */
 const SLACK = 2
+
+const SPACES = 0x20202020
+const ONES = 0x01010101
+const DELETES = 0x7f7f7f7f
+const TOPS = 0x80808080 | 0
 
 const WRONG = -1
 
@@ -41,7 +46,7 @@ export class LiteralReader {
     const { field } = this
     field.nameLike(other)
     this.#reserve(other.nameLength + LINE_OVERHEAD, 0)
-    copyBytes(other.bytes, other.start, other.start + other.nameLength, field.bytes, 0)
+    copyWords(other.view, other.start, other.start + other.nameLength, field.view, 0)
   }
 
   /** Begins a field with the name at the cursor. False if that is no string. */
@@ -83,7 +88,7 @@ export class LiteralReader {
 
   /** Lets go of what one large field took. */
   end(): void {
-    if (this.field.bytes.length > KEPT_BYTES) this.field.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+    if (this.field.bytes.length > KEPT_BYTES) this.#renew(FIRST_BYTES)
   }
 
   #begin(): void {
@@ -98,28 +103,49 @@ export class LiteralReader {
     if (length < 0 || length > cursor.end - cursor.at) return WRONG
     const start = cursor.at
     cursor.at += length
-    return isHuffman
-      ? this.#readHuffman(cursor.bytes, start, cursor.at, to)
-      : this.#readPlain(cursor.bytes, start, cursor.at, to)
-  }
-
-  #readPlain(from: Uint8Array, start: number, end: number, to: number): number {
-    const length = end - start
+    if (isHuffman) return this.#readHuffman(cursor.bytes, start, cursor.at, to)
     if (length > this.#most) {
       this.isTooLong = true
       return length
     }
     this.#reserve(to + length + LINE_OVERHEAD, to)
+    if (to === 0) this.#readName(cursor.bytes, start, cursor.at)
+    else this.#readValue(cursor, start, cursor.at, to)
+    return length
+  }
+
+  #readName(from: Buffer, start: number, end: number): void {
     const { bytes } = this.field
     let octets = ALL_OCTETS
-    let at = to
     for (let i = start; i < end; i++) {
-      const byte = from[i]!
-      octets &= OCTETS[byte]!
-      bytes[at++] = byte
+      octets &= OCTETS[from[i]!]!
+      bytes[i - start] = from[i]!
     }
     this.#octets = octets
-    return length
+  }
+
+  /** Four bytes a step: most values have nothing in them but what may be there. */
+  #readValue(cursor: Cursor, start: number, end: number, to: number): void {
+    const from = cursor.view
+    const { view } = this.field
+    let odd = 0
+    let at = start
+    let into = to
+    for (const last = end - 4; at <= last; at += 4, into += 4) {
+      const word = from.getInt32(at, true)
+      odd |= oddOf(word)
+      view.setInt32(into, word, true)
+    }
+    let octets = ALL_OCTETS
+    for (; at < end; at++, into++) {
+      const byte = from.getUint8(at)
+      octets &= OCTETS[byte]!
+      view.setUint8(into, byte)
+    }
+    if ((odd & TOPS) !== 0) {
+      for (let i = start; i < end; i++) octets &= OCTETS[cursor.bytes[i]!]!
+    }
+    this.#octets = octets
   }
 
   #readHuffman(from: Uint8Array, start: number, end: number, to: number): number {
@@ -142,8 +168,17 @@ export class LiteralReader {
   #reserve(length: number, used: number): void {
     const { bytes } = this.field
     if (length <= bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(length, bytes.length * 2))
-    bytes.copy(larger, 0, 0, used)
-    this.field.bytes = larger
+    this.#renew(Math.max(length, bytes.length * 2))
+    bytes.copy(this.field.bytes, 0, 0, used)
   }
+
+  #renew(length: number): void {
+    this.field.bytes = Buffer.allocUnsafeSlow(length)
+    this.field.view = viewOf(this.field.bytes)
+  }
+}
+
+/** The top bit of a byte is set if it is below a space, or a DEL; or if the byte before it is. */
+function oddOf(word: number): number {
+  return ((word - SPACES) | ((word ^ DELETES) - ONES)) & ~word
 }

@@ -20,6 +20,7 @@ import { type Downstream, Exchange, type TunnelEnd, type Upstream } from '../sta
 import { isGrpc } from '../stack/grpc.ts'
 import { NO_STATUS } from '../stack/request-counters.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
+import { isUnanswered } from './answer.ts'
 import { H2Response } from './h2-response.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { ownAnswer } from './max-forwards.ts'
@@ -28,8 +29,6 @@ import { Tunnel } from './tunnel.ts'
 
 /** How long the rest of a request is waited for when its answer is complete. */
 const ABANDONED: Millis = 3000
-/** Nobody is there to be answered, or there is no time for it. */
-const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
 
 /** What is counted of a request whose head was refused, which is answered by a reset. */
@@ -80,6 +79,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#response = new H2Response(stream)
     this.exchange = new Exchange(destination, this, stream.head, source, depth)
     this.exchange.speaks = 'http2'
+    this.exchange.isAgreed = owner.connection.alpn === 'h2'
     this.#lastActive = host.ticker.now
     this.#tunnel = undefined
   }
@@ -194,7 +194,7 @@ export class H2Request implements Downstream, StreamReceiver {
     if (this.#state !== BUSY) return
     const { exchange } = this
     this.#response.discard()
-    if (UNANSWERED.has(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
+    if (isUnanswered(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
     else if (this.#response.headSent) {
       this.#response.breakOff(exchange, error, resetCodeOf(exchange, error))
     } else {
@@ -279,7 +279,11 @@ export class H2Request implements Downstream, StreamReceiver {
     }
     if (!stream.remoteEnded && !this.#isConnect) return
     this.#isEndGiven = true
-    if (stream.trailers !== undefined && !this.#isConnect) upstream.trailers(stream.trailers)
+    // What was kept has them behind its last chunk.
+    if (stream.trailers !== undefined && !this.#isConnect && kept === undefined) {
+      this.exchange.requestTrailers = stream.trailers
+      upstream.trailers(stream.trailers)
+    }
     upstream.end()
   }
 
@@ -325,6 +329,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#state = IDLE
     this.#tunnel = undefined
     this.#response.discard()
+    this.exchange.settle()
     this.#stream.release()
     this.#owner.ended(this)
   }

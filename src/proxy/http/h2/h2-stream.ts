@@ -127,9 +127,10 @@ export class H2Stream implements Sender {
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
     const { framing, contentLength, method } = this.head
+    // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
+    if (this.connection.role === 'server' && method === Method.connect) return
     if (framing === Framing.length) this.#expected = contentLength
-    // RFC 9113 section 8.5: what follows a CONNECT is not its body.
-    else if (framing === Framing.none && method !== Method.connect) this.#expected = 0
+    else if (framing === Framing.none) this.#expected = 0
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */

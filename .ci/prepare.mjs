@@ -40,6 +40,8 @@ const TEST_APPLICATIONS = {
   ss: 'iproute2',
   python3: 'python3',
   apache2: 'apache2-bin',
+  h2load: 'nghttp2-client',
+  nghttpd: 'nghttp2-server',
 }
 const NEEDS = {
   start: { ...NETWORK, curl: 'curl' },

@@ -106,6 +106,12 @@ export const RETRY_CAUSES = [
   'per-try-timeout',
   'gateway-error',
   '5xx',
+  // Codes that a call of gRPC ends with.
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
 ] as const
 export type RetryCauseWord = (typeof RETRY_CAUSES)[number]
 

@@ -4,6 +4,8 @@
 // (a test holds the two together). `proxyStatus` is the RFC 9209 section 2.3 error type an HTTP client is told.
 // How a failure is answered on the wire is left to the direction that met it.
 
+import { GrpcStatus } from './grpc-status.ts'
+
 /** Who is at fault: the peer that connected to us, the peer we connect to, or this proxy and its configuration. */
 export type Source = 'downstream' | 'upstream' | 'proxy'
 
@@ -11,6 +13,8 @@ export interface ErrorKind {
   readonly proxyStatus: string
   /** What an HTTP client is answered, where there is one: as RFC 9209 recommends for the type, unless we know better. */
   readonly status: number
+  /** What a client of gRPC is answered, see `grpcStatusOfError`. */
+  readonly grpc: GrpcStatus
   readonly source: Source
   /** True if no byte can have reached an application, so that another endpoint may be tried. */
   readonly retriable: boolean
@@ -30,6 +34,7 @@ export type ErrorCode =
   | 'proxy-loop'
   | 'original-destination-unknown'
   | 'connection-limit'
+  | 'handshake-failed'
   | 'upstream-reset'
   | 'downstream-reset'
   | 'idle-timeout'
@@ -59,6 +64,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'endpoint-refused': {
     proxyStatus: 'connection_refused',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: true,
     title: 'the endpoint refused the connection',
@@ -66,6 +72,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'endpoint-timeout': {
     proxyStatus: 'connection_timeout',
     status: 504,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: true,
     title: 'the endpoint did not answer within the connect timeout',
@@ -73,6 +80,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'endpoint-unreachable': {
     proxyStatus: 'destination_ip_unroutable',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: true,
     title: 'no route leads to the endpoint',
@@ -80,6 +88,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'endpoint-reset': {
     proxyStatus: 'connection_terminated',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: true,
     title:
@@ -88,6 +97,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'connect-failed': {
     proxyStatus: 'destination_unavailable',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: true,
     title: 'the connection to the endpoint failed for another reason, given in the details',
@@ -95,6 +105,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'no-endpoints': {
     proxyStatus: 'destination_unavailable',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: false,
     title: 'the service has no ready endpoint',
@@ -102,6 +113,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'service-unknown': {
     proxyStatus: 'destination_not_found',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'the service or port that was asked for is not one that discovery has',
@@ -109,6 +121,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'egress-denied': {
     proxyStatus: 'destination_ip_prohibited',
     status: 403,
+    grpc: GrpcStatus.permissionDenied,
     source: 'proxy',
     retriable: false,
     title: 'the destination is outside the mesh and egress is denied',
@@ -116,6 +129,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'not-local': {
     proxyStatus: 'destination_ip_prohibited',
     status: 421,
+    grpc: GrpcStatus.unavailable,
     source: 'downstream',
     retriable: false,
     title: 'an inbound connection was meant for an address that is not one of this pod',
@@ -123,6 +137,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'proxy-loop': {
     proxyStatus: 'proxy_loop_detected',
     status: 502,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'the connection leads back to this proxy',
@@ -130,6 +145,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'original-destination-unknown': {
     proxyStatus: 'proxy_internal_error',
     status: 500,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'the kernel did not say where the connection was going',
@@ -137,13 +153,23 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'connection-limit': {
     proxyStatus: 'connection_limit_reached',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'a limit on connections or file descriptors is reached',
   },
+  'handshake-failed': {
+    proxyStatus: 'tls_protocol_error',
+    status: 502,
+    grpc: GrpcStatus.unavailable,
+    source: 'downstream',
+    retriable: false,
+    title: 'the TLS handshake with the client failed, or was not over within ten seconds',
+  },
   'upstream-reset': {
     proxyStatus: 'connection_terminated',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: false,
     title: 'the endpoint reset the open connection, or closed it before it had answered',
@@ -151,6 +177,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'downstream-reset': {
     proxyStatus: 'connection_terminated',
     status: 400,
+    grpc: GrpcStatus.cancelled,
     source: 'downstream',
     retriable: false,
     title: 'the client reset the open connection, or went away before it had its answer',
@@ -158,6 +185,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'idle-timeout': {
     proxyStatus: 'connection_read_timeout',
     status: 504,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'proxy',
     retriable: false,
     title: 'no byte moved in either direction for the idle timeout',
@@ -165,6 +193,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'drain-timeout': {
     proxyStatus: 'connection_terminated',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'the proxy stopped and the connection outlived the grace',
@@ -172,6 +201,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'request-refused': {
     proxyStatus: 'http_request_error',
     status: 400,
+    grpc: GrpcStatus.internal,
     source: 'downstream',
     retriable: false,
     title:
@@ -180,6 +210,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'request-timeout': {
     proxyStatus: 'http_request_error',
     status: 408,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'downstream',
     retriable: false,
     title: 'the head of the request did not come within a minute',
@@ -187,30 +218,31 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'stream-refused': {
     proxyStatus: 'destination_unavailable',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: false,
-    title:
-      'the endpoint said that it did not process the request (REFUSED_STREAM, or GOAWAY before it)',
+    title: 'the endpoint did not process the request (REFUSED_STREAM, or GOAWAY before it)',
   },
   'http2-error': {
     proxyStatus: 'http_protocol_error',
     status: 502,
+    grpc: GrpcStatus.internal,
     source: 'downstream',
     retriable: false,
-    title:
-      'a peer broke the rules of HTTP/2, and its connection was ended with the GOAWAY that they ask for',
+    title: 'a peer broke the rules of HTTP/2, and its connection was ended with GOAWAY',
   },
   'http2-limit': {
     proxyStatus: 'connection_limit_reached',
     status: 503,
+    grpc: GrpcStatus.resourceExhausted,
     source: 'downstream',
     retriable: false,
-    title:
-      'a peer exceeded a limit on an HTTP/2 connection, which was ended with ENHANCE_YOUR_CALM',
+    title: 'a peer exceeded a limit on an HTTP/2 connection, which was ended with GOAWAY',
   },
   'response-refused': {
     proxyStatus: 'http_protocol_error',
     status: 502,
+    grpc: GrpcStatus.internal,
     source: 'upstream',
     retriable: false,
     title: 'the response of the endpoint is malformed or ambiguous; the details name the rule',
@@ -218,6 +250,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'response-incomplete': {
     proxyStatus: 'http_response_incomplete',
     status: 502,
+    grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: false,
     title: 'the endpoint ended the connection in the middle of its response',
@@ -225,6 +258,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'pending-limit': {
     proxyStatus: 'connection_limit_reached',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'all connections to the service are in use, and too many requests wait for one',
@@ -232,6 +266,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'request-limit': {
     proxyStatus: 'connection_limit_reached',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'as many requests to the service are under way as its policy allows',
@@ -239,14 +274,15 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'circuit-open': {
     proxyStatus: 'destination_unavailable',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
-    title:
-      'every endpoint of the service is ejected, and its policy does not let them be asked all the same',
+    title: 'every endpoint is ejected, and the policy does not let them be asked all the same',
   },
   'response-timeout': {
     proxyStatus: 'http_response_timeout',
     status: 504,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'upstream',
     retriable: false,
     title: 'the head of the response did not come within the timeout for it',
@@ -254,6 +290,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'per-try-timeout': {
     proxyStatus: 'http_response_timeout',
     status: 504,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'upstream',
     retriable: false,
     title: 'the endpoint did not answer within the timeout of a single try',
@@ -261,6 +298,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'deadline-exceeded': {
     proxyStatus: 'http_response_timeout',
     status: 504,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'proxy',
     retriable: false,
     title: 'the time that the request had is over; the details say whose time it was',
@@ -268,6 +306,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'deadline-unmeetable': {
     proxyStatus: 'http_response_timeout',
     status: 504,
+    grpc: GrpcStatus.deadlineExceeded,
     source: 'proxy',
     retriable: false,
     title: 'the request would have waited for the application until its time was over',
@@ -275,6 +314,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   overloaded: {
     proxyStatus: 'connection_limit_reached',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'the application works on as many requests as it may, and too many wait',
@@ -282,6 +322,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'fault-injected': {
     proxyStatus: 'proxy_internal_response',
     status: 503,
+    grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
     title: 'a policy asked for this failure; the status is the one that it names',
@@ -289,6 +330,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'configuration-invalid': {
     proxyStatus: 'proxy_configuration_error',
     status: 500,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'the configuration or command line was refused',
@@ -296,6 +338,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'manifest-invalid': {
     proxyStatus: 'proxy_configuration_error',
     status: 500,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'a manifest was refused; the last good state stays in force',
@@ -303,6 +346,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'init-failed': {
     proxyStatus: 'proxy_internal_error',
     status: 500,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'the redirects could not be installed, removed or verified',
@@ -310,6 +354,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   internal: {
     proxyStatus: 'proxy_internal_error',
     status: 500,
+    grpc: GrpcStatus.internal,
     source: 'proxy',
     retriable: false,
     title: 'a defect of the proxy itself',
@@ -350,7 +395,6 @@ export class MeshError extends Error {
 function describe(code: ErrorCode, context: ErrorContext, cause: unknown): string {
   const facts = Object.entries(context).map(([key, value]) => `${key}=${value}`)
   if (cause instanceof Error) facts.push(`cause=${cause.message}`)
-  return facts.length === 0
-    ? `${code}: ${ERRORS[code].title}`
-    : `${code}: ${ERRORS[code].title} (${facts.join(', ')})`
+  const said = `${code}: ${ERRORS[code].title}`
+  return facts.length === 0 ? said : `${said} (${facts.join(', ')})`
 }

@@ -3,6 +3,7 @@
 //
 // Port 0 is any free port: for tests and for several proxies on one machine.
 
+import { resolve } from 'node:path'
 import {
   formatAddress,
   isLoopback,
@@ -12,8 +13,16 @@ import {
   type SocketAddress,
 } from '../lib/address.ts'
 import type { Problems } from '../lib/problems.ts'
-import { item, join, readList, readPort, readRequiredFields } from '../lib/shape.ts'
-import type { InboundListener, OutboundListener, Settings } from './settings.ts'
+import {
+  item,
+  join,
+  readFields,
+  readList,
+  readPort,
+  readRequiredFields,
+  readString,
+} from '../lib/shape.ts'
+import type { InboundListener, OutboundListener, Settings, TlsSettings } from './settings.ts'
 
 /** `name` or `name.namespace`, both RFC 1123 labels. */
 const SERVICE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)?$/
@@ -48,20 +57,24 @@ export function readAdmin(
   return undefined
 }
 
+/** `folder` is what the paths of files are relative to. */
 export function readOutboundListeners(
   value: unknown,
   path: string,
   problems: Problems,
+  folder: string,
 ): OutboundListener[] {
   const listeners: OutboundListener[] = []
   for (const [index, each] of readList(value, path, problems).entries()) {
     const at = item(path, index)
     const listener = attempt(problems, () => {
-      const fields = readRequiredFields(each, at, ['address', 'service', 'port'], problems)
+      const known = ['address', 'service', 'port', 'tls']
+      const fields = readRequiredFields(each, at, known, problems)
       return {
         address: readAddress(fields.get('address'), join(at, 'address'), problems, true),
         service: readServiceName(fields.get('service'), join(at, 'service'), problems),
         port: readPort(fields.get('port'), join(at, 'port'), problems),
+        ...readTls(fields.get('tls'), join(at, 'tls'), problems, folder),
       }
     })
     if (listener !== undefined) listeners.push(listener)
@@ -73,15 +86,17 @@ export function readInboundListeners(
   value: unknown,
   path: string,
   problems: Problems,
+  folder: string,
 ): InboundListener[] {
   const listeners: InboundListener[] = []
   for (const [index, each] of readList(value, path, problems).entries()) {
     const at = item(path, index)
     const listener = attempt(problems, () => {
-      const fields = readRequiredFields(each, at, ['address', 'target'], problems)
+      const fields = readRequiredFields(each, at, ['address', 'target', 'tls'], problems)
       return {
         address: readAddress(fields.get('address'), join(at, 'address'), problems, true),
         target: readTarget(fields.get('target'), join(at, 'target'), problems),
+        ...readTls(fields.get('tls'), join(at, 'tls'), problems, folder),
       }
     })
     if (listener !== undefined) listeners.push(listener)
@@ -131,6 +146,20 @@ export function readServiceName(value: unknown, path: string, problems: Problems
   if (value === undefined) problems.add(path, 'is required')
   else problems.add(path, 'must be the name of a Service like reviews.default', value)
   return ''
+}
+
+/** Whether the files are there, and good, is found out by whoever serves them. */
+function readTls(
+  value: unknown,
+  path: string,
+  problems: Problems,
+  folder: string,
+): { tls?: TlsSettings } {
+  if (value === undefined) return {}
+  const fields = readFields(value, path, ['certificate', 'key'], problems)
+  const file = (name: string): string =>
+    resolve(folder, readString(fields.get(name), join(path, name), problems))
+  return { tls: { certificate: file('certificate'), key: file('key') } }
 }
 
 function readTarget(value: unknown, path: string, problems: Problems): SocketAddress {

@@ -11,6 +11,7 @@ import type { Problems } from '../lib/problems.ts'
 import { item, join, readChoice, readInteger, readNumber, readString } from '../lib/shape.ts'
 import { readTextFile } from '../lib/text-file.ts'
 import { readConcurrency } from './config-concurrency.ts'
+import { readHttp2 } from './config-http2.ts'
 import {
   listensNowhere,
   type Place,
@@ -59,17 +60,24 @@ export function readSettings(
     metrics: readListenAddress(...reader.at('metrics')),
     outbound: {
       transparent: readListenAddress(...reader.at('outbound.transparent')),
-      listeners: readOutboundListeners(...reader.at('outbound.listeners')),
+      listeners: readOutboundListeners(
+        ...reader.at('outbound.listeners'),
+        folderOf(reader.given('outbound.listeners'), file),
+      ),
       connectTimeout: reader.duration('outbound.timeouts.connect'),
       idleTimeout: reader.duration('outbound.timeouts.idle', OR_ZERO),
     },
     inbound: {
       transparent: readListenAddress(...reader.at('inbound.transparent')),
-      listeners: readInboundListeners(...reader.at('inbound.listeners')),
+      listeners: readInboundListeners(
+        ...reader.at('inbound.listeners'),
+        folderOf(reader.given('inbound.listeners'), file),
+      ),
       connectTimeout: reader.duration('inbound.timeouts.connect'),
       idleTimeout: reader.duration('inbound.timeouts.idle', OR_ZERO),
       concurrency: readConcurrency((key) => reader.at(key)),
     },
+    http2: readHttp2((key) => reader.at(key)),
     discovery: { files: readFilesPath(reader, file) },
     sockets: readChoice(...reader.at('sockets'), ['auto', 'streams']),
     egress: readChoice(...reader.at('egress'), ['allow', 'deny']),
@@ -136,11 +144,15 @@ function refuseWhatIsLater(reader: Reader): void {
 
 /** An absolute path, so that nothing changes with the working directory. */
 function readFilesPath(reader: Reader, file: ConfigFile | undefined): string | undefined {
-  const { value, from } = reader.given('discovery.files')
-  if (value === undefined) return undefined
+  const given = reader.given('discovery.files')
+  if (given.value === undefined) return undefined
   const path = readString(...reader.at('discovery.files'))
-  if (path === '') return undefined
-  return from === 'file' && file !== undefined ? resolve(dirname(file.name), path) : resolve(path)
+  return path === '' ? undefined : resolve(folderOf(given, file), path)
+}
+
+/** What paths in a value are relative to: the file that it stands in, or the working directory. */
+function folderOf({ from }: Given, file: ConfigFile | undefined): string {
+  return from === 'file' && file !== undefined ? resolve(dirname(file.name)) : resolve()
 }
 
 function checkTogether(

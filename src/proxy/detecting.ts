@@ -28,6 +28,8 @@ export interface DetectingHost {
   kept(detecting: Detecting): void
   /** It is HTTP/1: `session`, if there is one, is not wanted. */
   http(detecting: Detecting, session: Session | undefined, bytes: Buffer): void
+  /** It is HTTP/2, as above. */
+  http2(detecting: Detecting, session: Session | undefined, bytes: Buffer): void
   /** It is anything else. */
   opaque(detecting: Detecting, session: Session | undefined, opening: Opening): void
   /** The client is gone, or was reset, and nobody has the connection. */
@@ -86,9 +88,13 @@ export class Detecting implements Receiver, Holder, Carried {
         else this.#opaque({ bytes, isEnd: false })
         return
       case Spoken.http1:
-        this.#http(bytes)
+        this.#decideHttp()
+        this.#host.http(this, this.#session, bytes)
         return
       case Spoken.http2:
+        this.#decideHttp()
+        this.#host.http2(this, this.#session, bytes)
+        return
       case Spoken.tls:
       case Spoken.opaque:
         this.#opaque({ bytes, isEnd: false })
@@ -167,10 +173,9 @@ export class Detecting implements Receiver, Holder, Carried {
     this.#host.lost(this)
   }
 
-  #http(bytes: Buffer): void {
+  #decideHttp(): void {
     this.#decided()
     this.destination.seenHttp = true
-    this.#host.http(this, this.#session, bytes)
   }
 
   #opaque(opening: Opening): void {

@@ -12,23 +12,36 @@ import type { Log } from '../lib/log.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import { Detecting, type DetectingHost } from './detecting.ts'
+import { FirstBytes } from './downstream/first-bytes.ts'
 import { H1Downstream } from './downstream/h1-downstream.ts'
-import type { DownstreamHost } from './downstream/host.ts'
+import { H2Downstream } from './downstream/h2-downstream.ts'
+import type { Answered, DownstreamHost } from './downstream/host.ts'
 import { HeadWriter } from './http/h1/head-writer.ts'
+import { DEFAULT_H2_LIMITS, type H2Limits } from './http/h2/h2-limits.ts'
+import { H2Error, h2ErrorName } from './http/h2/protocol.ts'
 import { DEFAULT_LIMITS, type Limits } from './http/limits.ts'
 import type { Connection, Dial, Dialer } from './net/connection.ts'
 import type { Opening } from './net/relay.ts'
 import type { Ticker } from './net/ticker.ts'
+import { Turn } from './net/turn.ts'
 import type { Carried } from './stack/carried.ts'
 import type { CounterRegistry } from './stack/counters.ts'
-import type { Destination, Mode } from './stack/destination.ts'
+import type { Destination, Mode, Wire } from './stack/destination.ts'
 import type { Endpoint, Pool } from './stack/endpoint.ts'
 import type { Exchange } from './stack/exchange.ts'
+import { grpcStatusOfError } from './stack/grpc.ts'
 import type { World } from './stack/world.ts'
 import { type BalancingHost, resumePending } from './upstream/balancing.ts'
-import { H1Pool, type PoolHost } from './upstream/pool.ts'
+import { H2Pool } from './upstream/h2-pool.ts'
+import { H1Pool } from './upstream/pool.ts'
+import type { PoolHost } from './upstream/pool-host.ts'
 import type { Session } from './upstream/session.ts'
 import type { Admitted, Sessions } from './upstream/sessions.ts'
+
+const NOTHING = Buffer.alloc(0)
+
+/** Whose connection or request it is. */
+type Client = Pick<Exchange, 'destination' | 'source'>
 
 export class Reception implements DetectingHost, BalancingHost, PoolHost, World {
   /** For destinations whose policy does not say. */
@@ -38,10 +51,13 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   readonly wheel: TimerWheel<Exchange>
   readonly log: Log
   readonly limits: Limits = DEFAULT_LIMITS
+  readonly h2Limits: H2Limits
+  /** What leaves HTTP/2 connections leaves once a turn. */
+  readonly turn: Turn = new Turn()
   readonly #downstreamHost: DownstreamHost
   readonly #sessions: Sessions
   readonly #counters: CounterRegistry
-  readonly #pools = new Set<H1Pool>()
+  readonly #pools = new Set<H1Pool | H2Pool>()
 
   constructor(
     sessions: Sessions,
@@ -49,6 +65,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     counters: CounterRegistry,
     log: Log,
     random: Random = systemRandom,
+    h2Limits: H2Limits = DEFAULT_H2_LIMITS,
   ) {
     this.mode = mode
     this.clock = sessions.clock
@@ -56,6 +73,7 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     this.#counters = counters
     this.log = log
     this.random = random
+    this.h2Limits = h2Limits
     this.wheel = new TimerWheel(sessions.clock)
     this.#downstreamHost = this.#makeDownstreamHost(sessions.ticker)
     sessions.eachTick((now) => {
@@ -74,8 +92,11 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     const mode = destination.mode ?? this.mode
     if (mode === 'l4' || destination.protocol === 'opaque') {
       this.#sessions.start(connection, destination, admitted)
+    } else if (connection.alpn === 'h2') {
+      // RFC 9113 section 3.2: agreed on, it is not a matter of the first bytes any more.
+      this.#makeHttp2(connection, destination, admitted).start(NOTHING)
     } else if (destination.protocol === 'http') {
-      this.#makeHttp(connection, destination, admitted).start(undefined)
+      this.#awaitHttp(connection, destination, admitted)
     } else {
       const detecting = new Detecting(connection, destination, admitted, this)
       this.#sessions.carry(detecting)
@@ -109,9 +130,14 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
   http(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
     const { connection, destination, admitted } = detecting
     const downstream = this.#makeHttp(connection, destination, admitted)
-    // First, for it counts among the connections that the destination may have.
-    session?.abandon()
-    this.#sessions.closed(detecting)
+    this.#leave(detecting, session)
+    downstream.start(bytes)
+  }
+
+  http2(detecting: Detecting, session: Session | undefined, bytes: Buffer): void {
+    const { connection, destination, admitted } = detecting
+    const downstream = this.#makeHttp2(connection, destination, admitted)
+    this.#leave(detecting, session)
     downstream.start(bytes)
   }
 
@@ -146,14 +172,30 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
     return this.#sessions.isOwnPort(address)
   }
 
-  makePool(endpoint: Endpoint): Pool {
-    const pool = new H1Pool(endpoint, this)
+  makePool(endpoint: Endpoint, wire: Wire): Pool {
+    const pool = wire === 'http2' ? this.#makeH2Pool(endpoint) : new H1Pool(endpoint, this)
     this.#pools.add(pool)
     return pool
   }
 
   roomMade(destination: Destination): void {
     if (destination.pending.length > 0) resumePending(destination, this.clock.now())
+  }
+
+  brokeRules({ counters, key }: Endpoint, code: number, details: string): void {
+    const { direction, service } = counters
+    // What is said to a peer that reached one of our limits.
+    const error = code === H2Error.enhanceYourCalm ? 'http2-limit' : 'http2-error'
+    this.#counters.http2Of(direction, 'upstream').goawaySent(code)
+    this.log.warn({
+      event: 'http2-failed',
+      direction,
+      service,
+      endpoint: key,
+      error,
+      reason: details,
+      message: `${error}: ${details} (${h2ErrorName(code)}), to ${key}`,
+    })
   }
 
   refused({ counters, key }: Endpoint, reason: string): void {
@@ -168,6 +210,41 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       reason,
       message: `response-refused: ${reason}, from ${key}`,
     })
+  }
+
+  #makeH2Pool(endpoint: Endpoint): H2Pool {
+    const counters = this.#counters.http2Of(endpoint.counters.direction, 'upstream')
+    return new H2Pool(endpoint, counters, this)
+  }
+
+  /** A port that is declared to be HTTP: which version of it is for the client to say. */
+  #awaitHttp(connection: Connection, destination: Destination, admitted: Admitted): void {
+    const source = admitted.client?.ip ?? ''
+    const host = this.#downstreamHost
+    const first = new FirstBytes(connection, destination, source, host, (wire, bytes) => {
+      if (wire === 'http1') this.#makeHttp(connection, destination, admitted).start(bytes)
+      else this.#makeHttp2(connection, destination, admitted).start(bytes)
+    })
+    this.#sessions.carry(first)
+    first.start()
+  }
+
+  /** It is known what the client speaks, and that is not bytes for an endpoint. */
+  #leave(detecting: Detecting, session: Session | undefined): void {
+    // Before the request is sent, for it counts among the connections that the destination may have.
+    session?.abandon()
+    this.#sessions.closed(detecting)
+  }
+
+  #makeHttp2(
+    connection: Connection,
+    destination: Destination,
+    { client, depth }: Admitted,
+  ): H2Downstream {
+    const host = this.#downstreamHost
+    const downstream = new H2Downstream(connection, destination, client?.ip ?? '', depth, host)
+    this.#sessions.carry(downstream)
+    return downstream
   }
 
   #makeHttp(
@@ -187,23 +264,47 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
       ticker,
       writer: new HeadWriter(),
       limits: this.limits,
+      h2Limits: this.h2Limits,
+      turn: this.turn,
       isDraining: false,
-      refused: (exchange, error, reason) => {
-        this.#refusedRequest(exchange, error, reason)
+      refused: (at, error, reason) => {
+        this.#refusedRequest(at, error, reason)
       },
-      answered: ({ destination, status, requestBytes }, error) => {
+      answered: ({ destination, status, requestBytes, isGrpc }: Answered, error) => {
         const line = this.#counters.of(destination.direction, destination.service, '')
         if (error !== undefined) line.forRequests().countFailure(error)
         line.forRequests().record(status, 0, requestBytes, 0)
+        if (isGrpc && error !== undefined) {
+          line.forRequests().recordCall(grpcStatusOfError(error, status))
+        }
       },
-      closed: (carried: Carried, exchange?: Exchange) => {
-        exchange?.letGo(this.wheel)
+      broken: (at, error, details) => {
+        this.#brokenConnection(at, error, details)
+      },
+      http2Of: (direction) => this.#counters.http2Of(direction, 'downstream'),
+      letGo: (exchange) => {
+        exchange.letGo(this.wheel)
+      },
+      closed: (carried: Carried) => {
         this.#sessions.closed(carried)
       },
     }
   }
 
-  #refusedRequest({ destination, source }: Exchange, error: ErrorCode, reason: string): void {
+  #brokenConnection({ destination, source }: Client, error: ErrorCode, details: string): void {
+    this.#counters.countError(destination.direction, error)
+    this.log.info({
+      event: 'http2-failed',
+      direction: destination.direction,
+      service: destination.service,
+      source: source === '' ? 'gone' : source,
+      error,
+      reason: details,
+      message: `${error}: ${details}`,
+    })
+  }
+
+  #refusedRequest({ destination, source }: Client, error: ErrorCode, reason: string): void {
     this.#counters.countRefusal(destination.direction, 'request', reason === '' ? error : reason)
     this.log.info({
       event: 'request-refused',

@@ -3,6 +3,9 @@
 //
 // How a value is read is left to config.ts.
 
+import { formatDuration } from '../lib/duration.ts'
+import { DEFAULT_H2_LIMITS } from './http/h2/h2-limits.ts'
+
 export interface SettingsKey {
   /** Where it stands in the file: `inbound.timeouts.idle`. */
   readonly key: string
@@ -22,7 +25,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'mode',
     'text',
     'l7',
-    '`l7`: balance requests where HTTP/1.1 is spoken, connections elsewhere; `l4`: connections everywhere. For Services whose policy does not say',
+    '`l7`: balance requests where HTTP/1.1 or HTTP/2 is spoken, connections elsewhere; `l4`: connections everywhere. For Services whose policy does not say',
   ),
   key(
     'workers',
@@ -42,7 +45,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'outbound.listeners',
     'yaml',
     undefined,
-    'Explicit listeners without redirects: a list of `{ address, service, port }`',
+    'Explicit listeners without redirects: a list of `{ address, service, port }`, and `tls` for [TLS](#tls)',
   ),
   key(
     'outbound.timeouts.connect',
@@ -67,7 +70,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     'inbound.listeners',
     'yaml',
     undefined,
-    'Explicit inbound listeners: a list of `{ address, target }`',
+    'Explicit inbound listeners: a list of `{ address, target }`, and `tls` for [TLS](#tls)',
   ),
   key('inbound.timeouts.connect', 'text', '1s', 'How long the application may take to accept'),
   key(
@@ -95,6 +98,50 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
     '`gradient`: the limit follows the latency of the application, from `min` to `limit` (1000 where that is `off`); or `off`',
   ),
   key('inbound.concurrency.min', 'number', 4, 'The least that an adaptive limit goes down to'),
+  http2Key(
+    'maxConcurrentStreams',
+    'Streams that a client may have open at once on an HTTP/2 connection',
+  ),
+  http2Key(
+    'streamWindow',
+    'Bytes of a body that are taken of a stream before they could be passed on',
+  ),
+  http2Key('connectionWindow', 'Bytes that are taken so of all streams of a connection together'),
+  http2Key(
+    'headerTableSize',
+    'Bytes of the table that header compression may use, in either direction',
+  ),
+  http2Key('maxHeaderListSize', 'Bytes of a header list, each field with 32 on top'),
+  http2Key('maxHeaderFields', 'Fields of a header list, those included that are refused'),
+  http2Key('maxContinuations', 'CONTINUATION frames behind one HEADERS'),
+  http2Key(
+    'maxControlFrames',
+    'Frames a second that carry nothing, beyond one for each that does: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA',
+  ),
+  http2Key('maxSettings', 'Parameters of one SETTINGS frame'),
+  http2Key(
+    'maxResetShare',
+    'Share of its streams, `0` to `1`, that a client may reset as soon as they are open; judged from `minResets` on',
+  ),
+  http2Key('minResets', 'Such resets on a connection, below which their share is not judged'),
+  http2Key(
+    'maxFaults',
+    'Streams a second that had to be reset because the peer broke the rules on them',
+  ),
+  http2Key(
+    'maxControlQueue',
+    'Bytes of answers to control frames that wait for a peer which does not read',
+  ),
+  http2Key(
+    'stallTimeout',
+    'How long a stream may take to let 1 KiB through while its peer holds back its window; `0s` for ever',
+  ),
+  http2Key(
+    'pingInterval',
+    'Silence, with streams open, after which a PING is sent; `0s` for never',
+  ),
+  http2Key('pingTimeout', 'How long the answer to that PING may take'),
+  http2Key('settingsTimeout', 'How long a peer may take to acknowledge SETTINGS'),
   key(
     'discovery.files',
     'text',
@@ -158,6 +205,14 @@ export function settingsTable(): string {
 function variableOf(key: string): string {
   const words = key.replace(/\./g, '_').replace(/[A-Z]/g, (letter) => `_${letter}`)
   return `UNDERPASS_${words.toUpperCase()}`
+}
+
+/** The default is the one of the codec, so that it stands in one place. */
+function http2Key(name: keyof typeof DEFAULT_H2_LIMITS, meaning: string): SettingsKey {
+  const value = DEFAULT_H2_LIMITS[name]
+  return /(?:Timeout|Interval)$/.test(name)
+    ? key(`http2.${name}`, 'text', formatDuration(value), meaning)
+    : key(`http2.${name}`, 'number', value, meaning)
 }
 
 function key(

@@ -5,17 +5,27 @@
 import type { SocketAddress } from '../lib/address.ts'
 import type { Millis } from '../lib/duration.ts'
 import type { LogLevel } from '../lib/log.ts'
+import type { H2Limits } from './http/h2/h2-limits.ts'
+
+/** Files in PEM, by their absolute paths. */
+export interface TlsSettings {
+  readonly certificate: string
+  readonly key: string
+}
 
 export interface OutboundListener {
   readonly address: SocketAddress
   /** `name.namespace`. */
   readonly service: string
   readonly port: number
+  /** Absent where clients come without TLS. */
+  readonly tls?: TlsSettings
 }
 
 export interface InboundListener {
   readonly address: SocketAddress
   readonly target: SocketAddress
+  readonly tls?: TlsSettings
 }
 
 /** Requests that the application works on at once, for each of its ports. */
@@ -52,6 +62,8 @@ export interface Settings {
     readonly idleTimeout: Millis
     readonly concurrency: ConcurrencySettings
   }
+  /** What is taken of an HTTP/2 connection before it is ended. */
+  readonly http2: H2Limits
   readonly discovery: {
     /** A manifest file or folder; undefined for none. */
     readonly files: string | undefined

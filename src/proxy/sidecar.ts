@@ -30,6 +30,7 @@ import type { Mode } from './stack/destination.ts'
 import type { ResilienceLine } from './stack/resilience-counters.ts'
 import type { Figures, Metrics } from './telemetry/metrics.ts'
 import type { Observer } from './telemetry/observer.ts'
+import type { Terminations, TlsListener } from './terminations.ts'
 import { affordable, Sessions } from './upstream/sessions.ts'
 
 export class Sidecar implements AdminSubject {
@@ -44,6 +45,7 @@ export class Sidecar implements AdminSubject {
   readonly #traces = new TraceDeadlines()
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
+  #terminations: Terminations | undefined
   /** Loaded when somebody asks for the first time: 8 MB that a sidecar nobody scrapes does not need. */
   #metrics: Promise<Metrics> | undefined
   readonly #listeners: Listener[] = []
@@ -53,8 +55,8 @@ export class Sidecar implements AdminSubject {
   #notReady = 'starting'
   readonly #random: Random
   readonly #onQuit: () => void
-  /** True where a supervisor has the listening sockets, and the admin and metrics ports too. */
-  readonly #isWorker: boolean
+  /** Given where a supervisor has the listening sockets, and the admin and metrics ports too. */
+  readonly #bind: Bind | undefined
 
   /**
    * `onQuit` is called when the admin port is told to end the process. `bind` makes it a worker: listening sockets come
@@ -73,7 +75,7 @@ export class Sidecar implements AdminSubject {
     this.#log = log
     this.#random = random
     this.#onQuit = onQuit
-    this.#isWorker = bind !== undefined
+    this.#bind = bind
     this.#choice = chooseSockets(settings.sockets, undefined, bind)
     this.routes = new Catalog(this.#counters, { clock, random, log })
     const limits = { ...settings, maxConnections: this.#affordableConnections() }
@@ -81,12 +83,20 @@ export class Sidecar implements AdminSubject {
     this.#sessions.eachTick((now) => {
       this.routes.sweep(now)
     })
-    this.#reception = new Reception(this.#sessions, settings.mode, this.#counters, log)
+    this.#reception = new Reception(
+      this.#sessions,
+      settings.mode,
+      this.#counters,
+      log,
+      random,
+      settings.http2,
+    )
   }
 
   /** Rejects with a MeshError `configuration-invalid`, or `manifest-invalid` for what discovery finds. */
   async start(): Promise<void> {
     try {
+      await this.#loadCertificates()
       await this.#startDiscovery()
       await this.#startAdmin()
       this.#observer = await this.#makeObserver()
@@ -207,6 +217,16 @@ export class Sidecar implements AdminSubject {
     if (this.#inbound !== undefined) yield this.#inbound.local
   }
 
+  /** Loaded only where a listener ends TLS. */
+  async #loadCertificates(): Promise<void> {
+    const wanted = tlsListeners(this.configuration)
+    if (wanted.length === 0) return
+    const { Terminations } = await import('./terminations.ts')
+    const [clock, log, counters, bind] = [this.#clock, this.#log, this.#counters, this.#bind]
+    this.#terminations = new Terminations({ clock, log, counters, bind }, this.configuration)
+    await this.#terminations.load(wanted)
+  }
+
   async #startDiscovery(): Promise<void> {
     const { files } = this.configuration.discovery
     if (files === undefined) return
@@ -253,7 +273,7 @@ export class Sidecar implements AdminSubject {
     server: AdminServer,
   ): Promise<void> {
     if (address === undefined) return
-    if (this.#isWorker) {
+    if (this.#bind !== undefined) {
       this.#sessions.own(address)
       return
     }
@@ -276,8 +296,7 @@ export class Sidecar implements AdminSubject {
       this.#sessions.own(listener.address)
     }
     for (const [at, { address, service, port }] of rules.listeners.entries()) {
-      const acceptor = outbound.explicit(service, port)
-      await this.#listen(`outbound.listeners[${at}].address`, address, acceptor)
+      await this.#listen(`outbound.listeners[${at}]`, address, outbound.explicit(service, port))
     }
   }
 
@@ -295,7 +314,7 @@ export class Sidecar implements AdminSubject {
       this.#sessions.own(listener.address)
     }
     for (const [at, { address, target }] of rules.listeners.entries()) {
-      await this.#listen(`inbound.listeners[${at}].address`, address, inbound.explicit(target))
+      await this.#listen(`inbound.listeners[${at}]`, address, inbound.explicit(target))
     }
   }
 
@@ -310,13 +329,12 @@ export class Sidecar implements AdminSubject {
     }
   }
 
-  async #listen(key: string, address: SocketAddress, acceptor: Acceptor): Promise<Listener> {
-    const options = this.configuration
-    const listener = await bound(
-      key,
-      address,
-      this.#choice.sockets.listen(address, acceptor, options),
-    )
+  async #listen(from: string, address: SocketAddress, acceptor: Acceptor): Promise<Listener> {
+    const key = from.endsWith(']') ? `${from}.address` : from
+    const opening =
+      this.#terminations?.listen(from, address, acceptor) ??
+      this.#choice.sockets.listen(address, acceptor, this.configuration)
+    const listener = await bound(key, address, opening)
     this.#listeners.push(listener)
     const where = formatAddress(listener.address.ip, listener.address.port)
     this.#log.info({ event: 'listening', key, address: where, message: `${key} on ${where}` })
@@ -326,12 +344,29 @@ export class Sidecar implements AdminSubject {
   async #letGo(): Promise<void> {
     for (const listener of this.#listeners) listener.close()
     for (const server of this.#servers) server.close()
+    this.#terminations?.stop()
     await this.#source?.close()
     this.#reception.stop()
     this.#sessions.stop()
     await this.#observer?.stop()
     ;(await this.#metrics)?.stop()
   }
+}
+
+/** The explicit listeners that end TLS. */
+function tlsListeners({ outbound, inbound }: Settings): TlsListener[] {
+  const found: TlsListener[] = []
+  for (const [direction, { listeners }] of Object.entries({ outbound, inbound })) {
+    for (const [at, { tls }] of listeners.entries()) {
+      if (tls === undefined) continue
+      found.push({
+        key: `${direction}.listeners[${at}]`,
+        direction: direction === 'outbound' ? 'outbound' : 'inbound',
+        tls,
+      })
+    }
+  }
+  return found
 }
 
 /** Waits for a bind; a failure names the key and the address. */

@@ -48,7 +48,10 @@ t.test('bad policy: retries', async (t) => {
     ...onBoth('retries: { on: reset }', ['retries.on', 'must be a list']),
     ...onBoth(
       'retries: { on: [never, 399, reset, 600, 500.5, "503", null] }',
-      ['retries.on[0]', `${cause}gateway-error, 5xx, or a status 400 to 599, but found "never"`],
+      [
+        'retries.on[0]',
+        `${cause}gateway-error, 5xx, cancelled, deadline-exceeded, internal, resource-exhausted, unavailable, or a status 400 to 599, but found "never"`,
+      ],
       ['retries.on[1]', 'a status 400 to 599, but found 399'],
       ['retries.on[3]', 'but found 600'],
       ['retries.on[4]', 'but found 500.5'],

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ERRORS, MeshError } from '../../src/lib/errors.ts'
+import { GRPC_NAMES, GrpcStatus } from '../../src/lib/grpc-status.ts'
 
 /** The error types of RFC 9209 section 2.3, as registered with IANA. */
 const REGISTERED: ReadonlySet<string> = new Set([
@@ -24,7 +25,7 @@ t.test('errors: every code has an error type that RFC 9209 knows', async (t) => 
 
 t.test('errors: codes are words with hyphens, titles are one clause each', async (t) => {
   for (const [code, { title }] of Object.entries(ERRORS)) {
-    t.match(code, /^[a-z]+(-[a-z]+)*$/)
+    t.match(code, /^[a-z][a-z0-9]*(-[a-z]+)*$/)
     t.notMatch(title, /\.$|\n|^[A-Z]/, code)
   }
   const titles = Object.values(ERRORS).map(({ title }) => title)
@@ -43,6 +44,26 @@ t.test('errors: only what failed before a byte moved may be tried elsewhere', as
       'connect-failed',
     ],
   )
+})
+
+t.test('errors: what clients of gRPC are told', async (t) => {
+  const { unavailable, deadlineExceeded, permissionDenied } = GrpcStatus
+  for (const [code, { grpc, retriable, proxyStatus }] of Object.entries(ERRORS)) {
+    t.ok(GRPC_NAMES[grpc], code)
+    t.not(grpc, GrpcStatus.ok, code)
+    if (retriable) t.equal(grpc, unavailable, `${code} may be tried again`)
+    if (proxyStatus === 'http_response_timeout') t.equal(grpc, deadlineExceeded, code)
+  }
+  for (const limit of ['connection-limit', 'pending-limit', 'request-limit', 'overloaded'] as const)
+    t.equal(ERRORS[limit].grpc, unavailable, limit)
+  for (const nobody of [
+    'no-endpoints',
+    'circuit-open',
+    'stream-refused',
+    'upstream-reset',
+  ] as const)
+    t.equal(ERRORS[nobody].grpc, unavailable, nobody)
+  t.equal(ERRORS['egress-denied'].grpc, permissionDenied)
 })
 
 t.test('errors: a failure says what, where and why, without a stack', async (t) => {

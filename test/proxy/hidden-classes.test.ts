@@ -19,7 +19,6 @@ import { TraceDeadlines } from '../../src/proxy/resilience/trace-deadlines.ts'
 import { ConnectionCounters } from '../../src/proxy/stack/counters.ts'
 import { Endpoint } from '../../src/proxy/stack/endpoint.ts'
 import type { Exchange } from '../../src/proxy/stack/exchange.ts'
-import { Replay } from '../../src/proxy/stack/replay.ts'
 import { Measurement } from '../../src/proxy/telemetry/measurement.ts'
 import { Balancing } from '../../src/proxy/upstream/balancing.ts'
 import { Session } from '../../src/proxy/upstream/session.ts'
@@ -245,7 +244,7 @@ t.test(
     const [[, fresh], [, used]] = [settled(make).objects, make().objects]
     used.faultAlarm ??= new Alarm(used)
     used.isMirrored = true
-    used.replay = new Replay(used.request)
+    used.keepForReplay()
     t.ok(sameShape(fresh, used))
   },
 )

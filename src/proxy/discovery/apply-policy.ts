@@ -112,6 +112,7 @@ export function obeyAs(direct: Destination, destination: Destination): void {
   direct.maxRetries = destination.maxRetries
   direct.mode = destination.mode
   direct.protocol = destination.protocol
+  direct.wire = destination.wire
   direct.route = destination.route
   direct.router = destination.router
   direct.retryBudget = destination.retryBudget

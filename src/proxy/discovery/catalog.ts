@@ -23,7 +23,7 @@ import { RouteTable } from '../route/route-table.ts'
 import type { CounterRegistry } from '../stack/counters.ts'
 import { Destination, SinglePicker } from '../stack/destination.ts'
 import { Endpoint } from '../stack/endpoint.ts'
-import { protocolOf } from './app-protocol.ts'
+import { spokenOn } from './app-protocol.ts'
 import { Enforced, type HealthWorld, obeyAs } from './apply-policy.ts'
 
 interface ServiceEntry {
@@ -119,7 +119,9 @@ export class Catalog {
       retire(endpoint, now)
     }
     entry.enforced.apply(destination, policy)
-    destination.protocol = protocolOf(port.appProtocol)
+    const { protocol, wire } = spokenOn(port.appProtocol)
+    destination.protocol = protocol
+    destination.wire = wire
     const ready = [...found.values()].filter(({ isReady }) => isReady)
     this.#balance(
       entry,
@@ -173,8 +175,8 @@ export class Catalog {
           known?.counters === counters
             ? known
             : new Endpoint({ ip, port: target.port }, slice.weight, counters)
-        // Its pool was told to come to an end; the next request makes a new one.
-        if (wasGone) endpoint.requests = undefined
+        // Its pools were told to come to an end; the next request makes a new one.
+        if (wasGone) endpoint.forgetPools()
         endpoint.weight = slice.weight
         endpoints.set(key, endpoint)
         found.set(key, { endpoint, isReady: isReady || found.get(key)?.isReady === true })
@@ -200,7 +202,7 @@ export class Catalog {
 function retire(endpoint: Endpoint, now: number): void {
   if (endpoint.counters.retiredAt !== undefined) return
   endpoint.counters.retiredAt = now
-  endpoint.requests?.retire()
+  endpoint.retirePools()
 }
 
 /** What a policy says of affinity beats what the Service says. */

@@ -18,6 +18,7 @@ import { TICK } from '../net/ticker.ts'
 import type { Carried } from '../stack/carried.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
+import { isUnanswered } from './answer.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { Lingering } from './lingering.ts'
 import { ownAnswer } from './max-forwards.ts'
@@ -32,8 +33,6 @@ const HEAD_TICKS = 60
 
 /** How long the rest of a request is waited for when its answer is complete. */
 const ABANDONED: Millis = 3000
-/** Nobody is there to be answered, or there is no time for it. */
-const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
 
 const READING = 0
@@ -130,8 +129,8 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     this.#response.body(bytes, start, end)
   }
 
-  trailers(_head: Head): void {
-    // TODO
+  trailers(fields: Head): void {
+    this.#response.trailers(fields)
   }
 
   end(): void {
@@ -162,23 +161,20 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   fail(error: ErrorCode): void {
     if (this.#state !== BUSY) return
     this.#response.discard()
-    if (this.#response.headSent || UNANSWERED.has(error)) this.#reset()
+    if (this.#response.headSent || isUnanswered(error)) this.#reset()
     else this.#answer(error, this.#input.head.method !== Method.head)
   }
 
   tunnel(upstream: TunnelEnd, bytes: Buffer | undefined): void {
     this.#response.flush()
+    const fromClient = this.#input.next()?.subarray(this.#input.heldAt)
     const start = {
       ...{ client: this.#connection, outlet: this.#outlet, clientEnded: this.#clientEnded },
-      ...{
-        upstream,
-        fromUpstream: bytes,
-        fromClient: this.#input.next()?.subarray(this.#input.heldAt),
-      },
+      ...{ upstream, fromUpstream: bytes, fromClient },
     }
     this.#state = GONE
     this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
-      this.#host.closed(this, this.#exchange)
+      this.#closed()
     })
   }
 
@@ -390,15 +386,19 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   /** In order: what was written arrives, what still comes is thrown away. */
   #farewell(): void {
     this.#state = GONE
-    const closed = (): void => {
-      this.#host.closed(this, this.#exchange)
-    }
-    this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, closed)
+    this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, () => {
+      this.#closed()
+    })
   }
 
   #reset(): void {
     this.#state = GONE
     this.#connection.reset()
-    this.#host.closed(this, this.#exchange)
+    this.#closed()
+  }
+
+  #closed(): void {
+    this.#host.letGo(this.#exchange)
+    this.#host.closed(this)
   }
 }

@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from '../../lib/errors.ts'
 import { Field, fieldBits, HOP_BY_HOP } from '../http/fields.ts'
-import { CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
+import { CHUNKED_LINE, CLOSE_LINE, KEEP_ALIVE_LINE, UPGRADE_LINE } from '../http/h1/hop-lines.ts'
 import { Staging } from '../http/h1/staging.ts'
 import { Framing, type Head } from '../http/head.ts'
 import { Method } from '../http/method.ts'
@@ -15,7 +15,8 @@ import { errorAnswer } from './answer.ts'
 import type { DownstreamHost } from './host.ts'
 
 const UPGRADE = fieldBits(Field.upgrade)
-const CODED = fieldBits(Field.transferEncoding, Field.trailer)
+const TRAILER = fieldBits(Field.trailer)
+const CODED = fieldBits(Field.transferEncoding) | TRAILER
 
 /** Of an answer of our own. */
 export interface OwnEnding {
@@ -39,6 +40,14 @@ export class ResponseOutput {
   #hasHead = false
   /** The response is staged or written to its end. */
   isEnded = false
+  /** What is to be written with the next flush: the writer is everybody's, and heads of others may come in between. */
+  #head: Head | undefined
+  #cut = 0
+  #hopLine: Buffer | undefined
+  #responseLines: Buffer | undefined
+  /** Content is framed as chunks by us. */
+  #isChunking = false
+  #isBodiless = false
 
   /** `request` is the head of whatever request is being answered. */
   constructor(request: Head, outlet: Outlet, host: DownstreamHost) {
@@ -46,6 +55,9 @@ export class ResponseOutput {
     this.#outlet = outlet
     this.#host = host
     this.#staging = new Staging(host.writer)
+    this.#head = undefined
+    this.#hopLine = undefined
+    this.#responseLines = undefined
   }
 
   /** All of the response left before all of the request came. What is on its way lies in upstream's buffer. */
@@ -72,27 +84,45 @@ export class ResponseOutput {
 
   /** `mayFollow`: the request has come whole, and the client can send another. */
   head(response: Head, exchange: Exchange, mayFollow: boolean): void {
-    const { writer, isDraining } = this.#host
     const request = this.#request
     const isTunnel = response.framing === Framing.tunnel
-    const isCoded = response.framing === Framing.chunked
-    const isDecoded = isCoded && exchange.plainBody
+    const isOld = request.minor === 0
+    this.#isBodiless = isBodiless(request, response)
+    const isStream = response.framing === Framing.stream && !this.#isBodiless
+    this.#isChunking = isStream && !isOld
     // RFC 9112 section 6.1: HTTP/1.0 is never told of codings, in an answer without a body neither.
     const coded = exchange.plainBody ? CODED : 0
+    const isDecoded = response.framing === Framing.chunked && exchange.plainBody
     // Where the client cannot see the end of the body otherwise, it is the end of the connection.
-    const needsClose = response.framing === Framing.close || isDecoded
+    const needsClose = response.framing === Framing.close || isDecoded || (isStream && isOld)
     // What a client sends behind a CONNECT it does not mean as requests, and may not have waited to be refused.
     const isDenied = request.method === Method.connect
-    const ends = needsClose || isDenied || isDraining || !mayFollow || !request.persistent
-    if (!isTunnel && ends) this.close()
+    const ends = needsClose || isDenied || this.#host.isDraining || !mayFollow
+    if (!isTunnel && (ends || !request.persistent)) this.close()
     const hop = response.status === 101 ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
-    writer.response(response, hop | coded)
-    if (exchange.responseLines !== undefined) writer.addLines(exchange.responseLines)
-    if (response.status === 101) writer.addLines(UPGRADE_LINE)
-    else if (this.isLast) writer.addLines(CLOSE_LINE)
-    else if (request.minor === 0) writer.addLines(KEEP_ALIVE_LINE)
-    this.#staging.head()
+    // Nor is anybody promised trailers that are not going to be sent.
+    const promised = this.#isChunking && !request.trailersWelcome ? TRAILER : 0
+    this.#cut = hop | coded | promised
+    this.#responseLines = exchange.responseLines
+    this.#hopLine = this.#hopLineOf(response, isOld)
+    this.#head = response
+    this.#staging.head(this.#isChunking)
     this.#hasHead = true
+  }
+
+  #hopLineOf({ status }: Head, isOld: boolean): Buffer | undefined {
+    if (status === 101) return UPGRADE_LINE
+    if (this.isLast) return CLOSE_LINE
+    return isOld ? KEEP_ALIVE_LINE : undefined
+  }
+
+  #writeHead(head: Head): void {
+    const { writer } = this.#host
+    writer.response(head, this.#cut)
+    if (this.#isChunking) writer.addLines(CHUNKED_LINE)
+    if (this.#responseLines !== undefined) writer.addLines(this.#responseLines)
+    if (this.#hopLine !== undefined) writer.addLines(this.#hopLine)
+    this.#head = undefined
   }
 
   /** Writes an answer of our own, instead of a response. */
@@ -120,15 +150,23 @@ export class ResponseOutput {
   }
 
   body(bytes: Buffer, start: number, end: number): void {
-    this.#staging.body(bytes, start, end)
+    // What followed such a head would be taken for the next response.
+    if (!this.#isBodiless) this.#staging.body(bytes, start, end)
+  }
+
+  /** RFC 9110 section 6.5.1: only to a client that has said that it does not drop them. */
+  trailers(fields: Head): void {
+    if (this.#request.trailersWelcome) this.#staging.trailers(fields)
   }
 
   end(): void {
     this.isEnded = true
+    this.#staging.end()
   }
 
   /** False if what was given must stay as it is, or no more is wanted for now. */
   flush(): boolean {
+    if (this.#head !== undefined) this.#writeHead(this.#head)
     // All of a response in a buffer of our own: its source need not wait for the client.
     const isFree = this.isEnded && this.#staging.isWhole
     this.#staging.flush(this.#outlet)
@@ -139,6 +177,7 @@ export class ResponseOutput {
 
   discard(): void {
     this.#staging.discard()
+    this.#head = undefined
     if (!this.headSent) this.#hasHead = false
   }
 
@@ -149,4 +188,9 @@ export class ResponseOutput {
   close(): void {
     this.isLast = true
   }
+}
+
+/** RFC 9112 section 6.3: whatever the fields say, and whatever codec it came in. */
+function isBodiless({ method }: Head, { status }: Head): boolean {
+  return method === Method.head || status === 204 || status === 304
 }

@@ -31,6 +31,8 @@ const NOTHING: Buffer = Buffer.alloc(0)
 const NO_VIEW: DataView = new DataView(new ArrayBuffer(0))
 const FIRST_CAPACITY = 24
 const SPANS = 4
+/** Of a small integer. */
+const LAST_BIT = 30
 
 export class Head {
   /** Change it only by `look`. */
@@ -82,6 +84,8 @@ export class Head {
   nominated: Uint8Array = new Uint8Array(FIRST_CAPACITY)
   /** True if any field is nominated. */
   anyNominated = false
+  /** By field, as bits: 1 if it is to be kept out of tables (RFC 7541 section 7.1.3). The last bit is for all others. */
+  sensitive = 0
   /** By code: the first field of that kind, where `seen` has it. */
   readonly firsts: Uint16Array = new Uint16Array(32)
 
@@ -92,6 +96,7 @@ export class Head {
     this.count = 0
     this.seen = 0
     this.repeated = 0
+    this.sensitive = 0
     if (this.anyNominated) {
       this.nominated.fill(0)
       this.anyNominated = false
@@ -109,6 +114,14 @@ export class Head {
     if (bytes === this.bytes) return
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  markSensitive(index: number): void {
+    this.sensitive |= 1 << Math.min(index, LAST_BIT)
+  }
+
+  isSensitiveAt(index: number): boolean {
+    return (this.sensitive & (1 << Math.min(index, LAST_BIT))) !== 0
   }
 
   /** Makes room for one more field than there are. */
@@ -164,6 +177,7 @@ export class Head {
       ...{ expectsContinue: this.expectsContinue, upgrade: this.upgrade, isStable: true },
       ...{ trailersWelcome: this.trailersWelcome, anyNominated: this.anyNominated },
       ...{ count: this.count, seen: this.seen, repeated: this.repeated },
+      sensitive: this.sensitive,
     })
     copy.move(copy.bytes, by)
     return copy

@@ -36,6 +36,14 @@ export class Slices {
     }
   }
 
+  /** Bytes in all. */
+  get length(): number {
+    if (this.bytes === undefined) return 0
+    let length = this.end - this.start
+    if (this.more !== undefined) for (const slice of this.more) length += slice.length
+    return length
+  }
+
   giveTo(taker: SliceTaker, tap?: SliceTap): void {
     if (this.bytes === undefined) return
     if (tap !== undefined) this.#tapTo(tap, this.bytes)
@@ -47,13 +55,6 @@ export class Slices {
   #tapTo(tap: SliceTap, bytes: Buffer): void {
     tap.add(bytes, this.start, this.end)
     if (this.more !== undefined) for (const slice of this.more) tap.add(slice, 0, slice.length)
-  }
-
-  get length(): number {
-    if (this.bytes === undefined) return 0
-    let length = this.end - this.start
-    if (this.more !== undefined) for (const slice of this.more) length += slice.length
-    return length
   }
 
   /** Moves all of them into `target`, which must be large enough. */

@@ -31,6 +31,8 @@ export interface Connection {
   receiver: Receiver
   /** The descriptor, for socket options; -1 once closed. */
   readonly fd: number
+  /** What both sides of a TLS handshake agreed to speak (ALPN); empty or absent where they did not say. */
+  readonly alpn?: string
   /** The address at the other end, undefined if it is already gone. */
   remote(): SocketAddress | undefined
   /** Our own address of this connection, undefined if it is already gone. */

@@ -88,6 +88,12 @@ export function descriptorOf(socket: Socket): number {
   return typeof handle?.fd === 'number' ? handle.fd : -1
 }
 
+/** The TCP socket below a TLS socket, any other socket itself; undefined if this Node.js does not say. */
+export function carrierOf(socket: Socket): Socket | undefined {
+  if ((socket as { encrypted?: boolean }).encrypted !== true) return socket
+  return (socket as unknown as { _parent?: Socket | null })._parent ?? undefined
+}
+
 /** The name of a negative errno, such as ECONNRESET. */
 export function errnoName(status: number): string {
   return status < 0 ? getSystemErrorName(status) : 'UNKNOWN'

@@ -1,9 +1,10 @@
 // The fallback: the same sockets on Node's public `net`, for a Node.js whose internals are not the known ones.
 //
-// Behaves as raw-sockets.ts does and costs more. Chunks are the stream's own buffers, so nothing needs to be kept
-// until a write is done, and a `false` from `write` is a pending write until `drain`.
+// Behaves as raw-sockets.ts does and costs more. What is written may be a buffer that is used again, so a write is
+// pending until the stream has let go of it, however little it is. TLS (tls/termination.ts) stands on the same
+// connections.
 
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type ServerOpts, type Socket } from 'node:net'
 import { parseIp, type SocketAddress } from '../../lib/address.ts'
 import type { Bind } from './bound-handle.ts'
 import {
@@ -21,7 +22,7 @@ import {
   WRITTEN,
   type WriteResult,
 } from './connection.ts'
-import { descriptorOf } from './node-internals.ts'
+import { carrierOf, descriptorOf } from './node-internals.ts'
 
 const BACKLOG = 4096
 
@@ -39,38 +40,52 @@ export class StreamSockets implements Sockets {
     acceptor: Acceptor,
     options: SocketOptions,
   ): Promise<Listener> {
-    const server = createServer({
-      allowHalfOpen: true,
-      pauseOnConnect: true,
-      noDelay: true,
-      keepAlive: options.keepAlive > 0,
-      keepAliveInitialDelay: options.keepAlive,
-    })
+    const server = createServer({ ...serverOptions(options), pauseOnConnect: true })
     server.on('connection', (socket) => {
       acceptor.onAccept(new StreamConnection(socket))
     })
-    server.on('drop', () => {
-      acceptor.onAcceptFailed('EMFILE')
-    })
-    const bound = await this.#bind?.(address)
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      const done = (): void => {
-        server.off('error', reject)
-        resolve()
-      }
-      if (bound !== undefined) server.listen(bound, BACKLOG, done)
-      else server.listen({ host: address.ip, port: address.port, backlog: BACKLOG }, done)
-    })
-    server.on('error', (error) => {
-      acceptor.onAcceptFailed(codeOf(error))
-    })
-    return new StreamListener(server, address)
+    return await openServer(server, address, acceptor, this.#bind)
   }
 
   connect(address: SocketAddress, dialer: Dialer, options: SocketOptions): Dial {
     return new StreamDial(address, dialer, options)
   }
+}
+
+/** How every server of ours treats what it accepts. */
+export function serverOptions({ keepAlive }: SocketOptions): ServerOpts {
+  return {
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: keepAlive > 0,
+    keepAliveInitialDelay: keepAlive,
+  }
+}
+
+/** Listens with a server whose connections somebody else takes. Rejects with an errno error. */
+export async function openServer(
+  server: Server,
+  address: SocketAddress,
+  acceptor: Acceptor,
+  bind?: Bind,
+): Promise<Listener> {
+  server.on('drop', () => {
+    acceptor.onAcceptFailed('EMFILE')
+  })
+  const bound = await bind?.(address)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    const done = (): void => {
+      server.off('error', reject)
+      resolve()
+    }
+    if (bound !== undefined) server.listen(bound, BACKLOG, done)
+    else server.listen({ host: address.ip, port: address.port, backlog: BACKLOG }, done)
+  })
+  server.on('error', (error) => {
+    acceptor.onAcceptFailed(codeOf(error))
+  })
+  return new StreamListener(server, address)
 }
 
 class StreamListener implements Listener {
@@ -135,22 +150,22 @@ class StreamDial implements Dial {
   }
 }
 
-class StreamConnection implements Connection {
+export class StreamConnection implements Connection {
   receiver: Receiver = NO_RECEIVER
+  readonly alpn: string
   readonly #socket: Socket
   #closed = false
   #failure = ''
+  #isPending = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, alpn = '') {
+    this.alpn = alpn
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => {
       this.receiver.onData(this, chunk)
     })
     socket.on('end', () => {
       this.receiver.onEnd(this)
-    })
-    socket.on('drain', () => {
-      this.receiver.onDrain(this)
     })
     socket.on('error', (error) => {
       this.#failure = codeOf(error)
@@ -188,7 +203,11 @@ class StreamConnection implements Connection {
 
   write(chunk: Uint8Array): WriteResult {
     if (this.#closed || this.#socket.destroyed) return FAILED
-    return this.#socket.write(chunk) ? WRITTEN : PENDING
+    this.#socket.write(chunk, this.#written)
+    // Where the kernel took it at once, nothing of it is left.
+    if (this.#socket.writableLength === 0) return WRITTEN
+    this.#isPending = true
+    return PENDING
   }
 
   end(): void {
@@ -220,9 +239,17 @@ class StreamConnection implements Connection {
 
   reset(): void {
     if (!this.#release()) return
+    const carrier = carrierOf(this.#socket)
     // Node would never close the handle if a FIN is on its way at that moment (see raw-connection.ts).
-    if (isShutting(this.#socket)) this.#socket.destroy()
-    else this.#socket.resetAndDestroy()
+    if (carrier === undefined || isShutting(this.#socket)) this.#socket.destroy()
+    else carrier.resetAndDestroy()
+  }
+
+  // Also told of writes that were done at once, later in the turn, when another may be under way.
+  readonly #written = (error?: Error | null): void => {
+    if (!this.#isPending || (error ?? null) !== null || this.#socket.writableLength > 0) return
+    this.#isPending = false
+    this.receiver.onDrain(this)
   }
 
   #release(): boolean {
@@ -238,11 +265,16 @@ function isShutting(socket: Socket): boolean {
   return socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
 }
 
-function codeOf(error: Error): string {
+/** The errno's name, or whatever else says what happened. */
+export function codeOf(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? error.message
 }
 
-function toAddress(ip: string | undefined, port: number | undefined): SocketAddress | undefined {
+/** In normal form; undefined if the socket has forgotten it. */
+export function toAddress(
+  ip: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
   const normal = parseIp(ip ?? '')
   return normal === undefined || port === undefined ? undefined : { ip: normal, port }
 }

@@ -17,6 +17,7 @@ import type { ErrorCode } from '../../lib/errors.ts'
 import { Framing } from '../http/head.ts'
 import type { AdmissionView, Destination } from '../stack/destination.ts'
 import { AT_WORK, type Exchange, NO_PLACE, type Stage } from '../stack/exchange.ts'
+import { isServerFailure } from '../stack/grpc.ts'
 import { ResilienceCounters } from '../stack/resilience-counters.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 import type { World } from '../stack/world.ts'
@@ -132,7 +133,7 @@ export class Admission implements Stage, AdmissionView {
       this.#hasProbed = false
       this.#heard(exchange)
       if (this.#owed > 0) this.#forgive(this.#owed)
-      if (exchange.status < FAILED) {
+      if (exchange.status < FAILED && !isServerFailure(exchange.grpcStatus)) {
         this.#gradient?.sample(exchange.now - exchange.sentAt, this.active, exchange.now)
       }
       if (exchange.response?.framing === Framing.tunnel) this.#free(exchange)

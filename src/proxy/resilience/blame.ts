@@ -3,15 +3,19 @@
 // Clients must not be able to have healthy endpoints ejected: by going away, by sending slowly, by deadlines that
 // nobody could meet. So what a client can bring about counts only where the endpoint had the whole request and its
 // time: servers too end a connection whose client stands still. A time that the policy gives is nobody's trick. Load
-// that was shed does not count either: to eject who says that it is busy would make the others busier.
+// that was shed does not count either: to eject who says that it is busy would make the others busier. So 429 and
+// gRPC's RESOURCE_EXHAUSTED are no failures.
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import { GrpcStatus } from '../../lib/grpc-status.ts'
 import { Framing } from '../http/head.ts'
 import { isSafe } from '../http/method.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import { isServerFailure } from '../stack/grpc.ts'
 import { Verdict } from '../stack/health.ts'
 import { toldError } from '../stack/proxy-status.ts'
+import { NO_LIMIT } from '../stack/route.ts'
 
 type Blame = 'always' | 'reset' | 'cut' | 'waited' | 'late'
 
@@ -38,7 +42,7 @@ const BLAME: ReadonlyMap<ErrorCode, Blame> = new Map([
 const EXCUSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...(['request-refused', 'request-timeout', 'downstream-reset'] as const),
   ...(['connection-limit', 'pending-limit', 'request-limit', 'overloaded'] as const),
-  ...(['deadline-unmeetable', 'fault-injected'] as const),
+  ...(['stream-refused', 'deadline-unmeetable', 'fault-injected'] as const),
 ])
 
 /** RFC 9110 sections 15.6.2 and 15.6.6: not implemented, version not supported. They speak of the request. */
@@ -70,14 +74,24 @@ export function isToBlame(
   }
 }
 
-/** Of a response with a status of 500 or above. */
+/** The response says that it is one, in HTTP or in gRPC. Who is to blame for it is another question. */
+export function isFailed({ status, isGrpc, grpcStatus }: Exchange): boolean {
+  return status >= 500 || (isGrpc && isServerFailure(grpcStatus))
+}
+
+/** Of a response that {@link isFailed}, or to a call of gRPC and without its code. */
 export function isBadResponse(exchange: Exchange, took: Millis, patience: Millis): boolean {
   const { response, status } = exchange
   if (ABOUT_THE_REQUEST.has(status)) return false
   const told = response === undefined ? undefined : toldError(response)
-  if (told === undefined) return true
+  if (told === undefined) return !ranOut(exchange) || isLate(exchange, took, patience)
   if (told === 'deadline-exceeded') return isLate(exchange, took, patience)
   return told === 'upstream-reset' ? hadAll(exchange) : !EXCUSES.has(told)
+}
+
+/** Its server says that the time is over; where the request had a deadline, that may be what ran out. */
+function ranOut({ grpcStatus, deadline }: Exchange): boolean {
+  return grpcStatus === GrpcStatus.deadlineExceeded && deadline !== NO_LIMIT
 }
 
 /** Of the time that a policy gives, an endpoint that had half of it had its time; the rest may have gone to others. */

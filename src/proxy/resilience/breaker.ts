@@ -11,6 +11,7 @@ import type { Outlier } from '../../api/resources.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import type { BreakerState } from '../stack/health.ts'
+import type { Timed } from './buckets.ts'
 import { type Answered, LatencyWindow } from './latency-window.ts'
 import { RequestWindow } from './request-window.ts'
 
@@ -37,6 +38,8 @@ export class Breaker {
   /** When the last probe was sent. */
   probedAt: Millis = NEVER
   #patience: Millis = NaN
+  /** How long a probe took to the head of its response, which is good as far as it goes; NaN for none. */
+  begunIn: Millis = NaN
   requests: RequestWindow
   readonly latencies: LatencyWindow = new LatencyWindow()
 
@@ -63,19 +66,32 @@ export class Breaker {
     this.#patience = wasInVain ? Math.min(2 * this.#patience, Math.max(least, max)) : least
     if (this.state === 'open') this.#become('half-open', now)
     this.probedAt = now
+    this.begunIn = NaN
     endpoint.ejectedUntil = now + this.#patience
     return true
   }
 
   /** The probe ended without a verdict: the next request is one. Of probes sent earlier this is nobody's business. */
   gaveUp(sentAt: Millis): void {
-    if (this.state === 'half-open' && sentAt === this.probedAt) this.endpoint.ejectedUntil = NEVER
+    if (this.state !== 'half-open' || sentAt !== this.probedAt) return
+    this.endpoint.ejectedUntil = NEVER
+    this.begunIn = NaN
+  }
+
+  /** A probe has been answered, and goes on for longer than a verdict is waited for: that is one. */
+  hasLasted(now: Millis): boolean {
+    return this.state === 'half-open' && this.begunIn >= 0 && this.endpoint.ejectedUntil <= now
   }
 
   /** A good response has begun. */
   succeeded(answered: Answered): void {
-    this.requests.succeeded(answered)
     this.latencies.add(answered)
+    this.counted(answered)
+  }
+
+  /** A response is good; when it began was noted. */
+  counted(timed: Timed): void {
+    this.requests.succeeded(timed)
     if (this.streak === 0) return
     this.#before = this.streak
     this.streak = 0

@@ -16,7 +16,7 @@ import { type Downstream, Exchange, type Upstream } from '../stack/exchange.ts'
 export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined {
   const { destination, endpoint, source, depth } = exchange
   if (endpoint === undefined || destination.picker.endpoints.length < 2) return undefined
-  if (exchange.replay?.isCut === true || !exchange.rewind()) return undefined
+  if (!exchange.rewind()) return undefined
   const downstream = new SecondDownstream(exchange)
   const hedge = new Exchange(destination, downstream, exchange.request, source, depth)
   downstream.exchange = hedge
@@ -24,12 +24,16 @@ export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined
   hedge.leader = exchange
   hedge.route = exchange.route
   hedge.deadline = exchange.deadline
+  hedge.speaks = exchange.speaks
+  hedge.isAgreed = exchange.isAgreed
+  hedge.isGrpc = exchange.isGrpc
   hedge.plainBody = exchange.plainBody
   hedge.lacksHost = exchange.lacksHost
   hedge.attempt = exchange.attempt
   hedge.sent = exchange.sent
   hedge.kept = exchange.kept
   hedge.replay = exchange.replay
+  hedge.requestTrailers = exchange.requestTrailers
   hedge.rewind()
   hedge.requestCut = exchange.requestCut
   hedge.requestLines = exchange.requestLines
@@ -46,9 +50,11 @@ export function adopt(leader: Exchange, hedge: Exchange): void {
   leader.endpoint = hedge.endpoint
   leader.response = hedge.response
   leader.status = hedge.status
+  leader.grpcStatus = hedge.grpcStatus
   leader.now = hedge.now
   leader.sentAt = hedge.sentAt
   leader.attempt = hedge.attempt
+  leader.grpcStatus = hedge.grpcStatus
   leader.details = ''
 }
 
@@ -88,9 +94,13 @@ class SecondDownstream implements Downstream {
     const { exchange } = this
     const upstream = exchange?.upstream
     if (exchange === undefined || upstream === undefined) return
-    const { kept, replay, request } = exchange
-    if (kept !== undefined) upstream.body(kept, request.end, kept.length)
-    else if (replay !== undefined) upstream.body(replay.body, 0, replay.length)
+    const { kept, replay, request, requestTrailers } = exchange
+    if (kept !== undefined) {
+      upstream.body(kept, request.end, kept.length)
+    } else {
+      if (replay !== undefined) upstream.body(replay.body, 0, replay.length)
+      if (requestTrailers !== undefined) upstream.trailers(requestTrailers)
+    }
     upstream.end()
     upstream.flush()
   }

@@ -7,14 +7,18 @@ import type { Millis } from '../../lib/duration.ts'
 import { Event } from '../http/h1/event.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
-import type { Destination } from '../stack/destination.ts'
+import type { Destination, Wire } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../stack/exchange.ts'
+import { grpcStatusAtEnd, isServerFailure } from '../stack/grpc.ts'
 import { PLAIN_ROUTE } from '../stack/route.ts'
 
 /** What a copy has of the request that it is one of. */
 export interface Original {
   readonly source: string
   readonly depth: number
+  readonly speaks: Wire
+  readonly isAgreed: boolean
+  readonly isGrpc: boolean
 }
 
 export interface MirrorOwner {
@@ -31,29 +35,35 @@ export class MirrorCopy implements Downstream {
   readonly isSound: boolean
   readonly #owner: MirrorOwner
   readonly #deadline: Millis
+  readonly #isGrpc: boolean
   #hasHead = false
 
   /** `bytes` are its own. `deadline` is by the clock. */
   constructor(
     destination: Destination,
-    { source, depth }: Original,
+    { source, depth, speaks, isAgreed, isGrpc }: Original,
     bytes: Buffer,
     deadline: Millis,
     owner: MirrorOwner,
   ) {
     this.bytes = bytes
     this.#deadline = deadline
+    this.#isGrpc = isGrpc
     this.#owner = owner
     const reader = new RequestReader(DEFAULT_LIMITS)
     this.isSound = reader.read(bytes, 0, bytes.length) === Event.head
     this.exchange = new Exchange(destination, this, reader.head, source, depth)
     this.exchange.isCopy = true
+    // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
+    this.exchange.speaks = speaks
+    this.exchange.isAgreed = isAgreed
   }
 
   /** Sends it on its way. */
   start(now: Millis): void {
     const { exchange } = this
     exchange.begin(now)
+    exchange.isGrpc = this.#isGrpc
     // Nobody waits for an answer, and nobody would know which of several came.
     exchange.route = PLAIN_ROUTE
     exchange.deadline = this.#deadline
@@ -105,7 +115,9 @@ export class MirrorCopy implements Downstream {
   }
 
   over(): void {
-    this.#owner.copied(this, this.exchange.status < 500)
+    const { exchange } = this
+    const isBadCall = exchange.isGrpc && isServerFailure(grpcStatusAtEnd(exchange))
+    this.#owner.copied(this, exchange.status < 500 && !isBadCall)
   }
 
   fail(): void {

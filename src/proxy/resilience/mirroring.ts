@@ -11,7 +11,7 @@ import { Framing } from '../http/head.ts'
 import { Method } from '../http/method.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
-import { MOST_KEPT, Replay } from '../stack/replay.ts'
+import { MOST_KEPT } from '../stack/replay.ts'
 import type { ResilienceCounters } from '../stack/resilience-counters.ts'
 import type { FindService, MirrorRule } from '../stack/route.ts'
 import type { World } from '../stack/world.ts'
@@ -86,8 +86,8 @@ export class Mirroring implements Stage, MirrorOwner {
       return
     }
     exchange.isMirrored = true
-    // Without a body it leaves in one write and is kept (`Exchange.kept`).
-    if (request.framing !== Framing.none) exchange.replay ??= new Replay(request)
+    // Without a body it leaves in one write and is kept (`Exchange.kept`), or its codec keeps it.
+    if (request.framing !== Framing.none) exchange.keepForReplay()
   }
 
   get #isFull(): boolean {

@@ -10,10 +10,11 @@ import type { ErrorCode } from '../../lib/errors.ts'
 import type { Destination } from '../stack/destination.ts'
 import type { Endpoint } from '../stack/endpoint.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import { awaitsGrpcStatus, grpcStatusAtEnd, isServerFailure } from '../stack/grpc.ts'
 import { type BreakerView, type Health, Verdict } from '../stack/health.ts'
 import { type EjectionReason, ResilienceCounters } from '../stack/resilience-counters.ts'
 import type { World } from '../stack/world.ts'
-import { isBadResponse, isToBlame } from './blame.ts'
+import { isBadResponse, isFailed, isToBlame } from './blame.ts'
 import { Breaker, breakerOf } from './breaker.ts'
 import { BreakerLog, type ChangeReason } from './breaker-log.ts'
 import { allowance, drawLength, following, forgiven } from './ejection.ts'
@@ -88,6 +89,7 @@ export class OutlierDetection implements Health {
     exchange.isProbe = false
     const breaker = breakerOf(endpoint) ?? this.#make(endpoint)
     if (breaker.rule !== this.#rule) breaker.obey(this.#rule)
+    this.#passLasting(breaker, exchange.now)
     if (breaker.state === 'closed') return
     if (breaker.state === 'open' && endpoint.ejectedUntil <= exchange.now) {
       this.#say(breaker, 'half-open', 'ejection-over', 0, NaN)
@@ -98,15 +100,33 @@ export class OutlierDetection implements Health {
   answered(exchange: Exchange, endpoint: Endpoint): void {
     const breaker = breakerOf(endpoint)
     if (breaker === undefined) return
-    if (exchange.status >= 500) {
-      this.#answeredBadly(breaker, exchange)
+    if (isFailed(exchange)) {
+      this.#answeredBadly(breaker, exchange, exchange.now - exchange.sentAt)
+    } else if (awaitsGrpcStatus(exchange)) {
+      exchange.verdict = Verdict.begun
+      this.#begun(breaker, exchange)
+    } else {
+      exchange.verdict = Verdict.good
+      if (breaker.state === 'closed') {
+        if (exchange.sentAt >= breaker.since) breaker.succeeded(exchange)
+      } else if (isProbeOf(exchange, breaker)) {
+        this.#probed(breaker, exchange.now, exchange.now - exchange.sentAt)
+      }
+    }
+  }
+
+  concluded(exchange: Exchange, endpoint: Endpoint): void {
+    const breaker = breakerOf(endpoint)
+    if (breaker === undefined || exchange.verdict !== Verdict.begun) return
+    if (isServerFailure(grpcStatusAtEnd(exchange))) {
+      this.#answeredBadly(breaker, exchange, NaN)
       return
     }
     exchange.verdict = Verdict.good
     if (breaker.state === 'closed') {
-      if (exchange.sentAt >= breaker.since) breaker.succeeded(exchange)
+      if (exchange.sentAt >= breaker.since) breaker.counted(exchange)
     } else if (isProbeOf(exchange, breaker)) {
-      this.#probed(breaker, exchange.now, exchange.now - exchange.sentAt)
+      this.#pass(breaker, exchange.now, breaker.begunIn)
     }
   }
 
@@ -130,14 +150,16 @@ export class OutlierDetection implements Health {
     const breaker = breakerOf(endpoint)
     if (breaker === undefined) return
     if (exchange.verdict === Verdict.good) breaker.finished()
-    else if (exchange.isProbe && exchange.verdict === Verdict.none) breaker.gaveUp(exchange.sentAt)
+    else if (exchange.isProbe && exchange.verdict !== Verdict.bad) breaker.gaveUp(exchange.sentAt)
   }
 
   sweep(now: Millis): void {
     this.#compare(now)
     for (const endpoint of this.#endpoints) {
       const breaker = breakerOf(endpoint)
-      if (breaker === undefined || breaker.state === 'closed') continue
+      if (breaker === undefined) continue
+      this.#passLasting(breaker, now)
+      if (breaker.state === 'closed') continue
       const free = Math.max(breaker.since, endpoint.ejectedUntil)
       if (now - free >= Math.max(LEAST_UNASKED, this.#rule.ejection.max))
         this.#close(breaker, 'unasked', now, NaN)
@@ -174,11 +196,28 @@ export class OutlierDetection implements Health {
     return breaker
   }
 
-  #answeredBadly(breaker: Breaker, exchange: Exchange): void {
+  /** `latency` is what it took to the head; NaN where that was good. */
+  #answeredBadly(breaker: Breaker, exchange: Exchange, latency: Millis): void {
     const { now, sentAt } = exchange
     if (!isBadResponse(exchange, now - sentAt, this.#patience)) return
     exchange.verdict = Verdict.bad
-    this.#failed(breaker, exchange, now, now - sentAt)
+    this.#failed(breaker, exchange, now, latency)
+  }
+
+  /** The head of a response to a call of gRPC is there, and says nothing of how it will end. */
+  #begun(breaker: Breaker, exchange: Exchange): void {
+    const { now, sentAt } = exchange
+    if (breaker.state === 'closed') {
+      if (sentAt >= breaker.since) breaker.latencies.add(exchange)
+    } else if (isProbeOf(exchange, breaker)) {
+      if (this.#isSlow(now - sentAt)) this.#open(breaker, 'probe', now, now - sentAt)
+      else breaker.begunIn = now - sentAt
+    }
+  }
+
+  /** A call may be a stream that lasts for hours: a probe that has begun well need not end for the others to go on. */
+  #passLasting(breaker: Breaker, now: Millis): void {
+    if (breaker.hasLasted(now)) this.#pass(breaker, now, breaker.begunIn)
   }
 
   /** An attempt that there is no good response to. */
@@ -204,12 +243,17 @@ export class OutlierDetection implements Health {
   }
 
   #probed(breaker: Breaker, now: Millis, latency: Millis): void {
-    if (isSlow(latency, this.#peers, this.#rule.slowerThanPeers)) {
-      this.#open(breaker, 'probe', now, latency)
-    } else {
-      this.#close(breaker, 'probe-passed', now, latency)
-      this.#settle(now)
-    }
+    if (this.#isSlow(latency)) this.#open(breaker, 'probe', now, latency)
+    else this.#pass(breaker, now, latency)
+  }
+
+  #isSlow(latency: Millis): boolean {
+    return isSlow(latency, this.#peers, this.#rule.slowerThanPeers)
+  }
+
+  #pass(breaker: Breaker, now: Millis, latency: Millis): void {
+    this.#close(breaker, 'probe-passed', now, latency)
+    this.#settle(now)
   }
 
   /** After a failure. */

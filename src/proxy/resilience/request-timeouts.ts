@@ -7,6 +7,7 @@
 import type { Millis } from '../../lib/duration.ts'
 import { Field, fieldBits } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
+import { isGrpc } from '../stack/grpc.ts'
 import { NO_LIMIT } from '../stack/route.ts'
 
 /** Any field that says how long a request has. */
@@ -16,7 +17,6 @@ export const TIMEOUT_FIELDS: number = fieldBits(Field.xEnvoyExpectedRqTimeoutMs,
 const MOST_EXPECTED_DIGITS = 10
 /** As gRPC's protocol has it: "TimeoutValue -> positive integer as ASCII string of at most 8 digits". */
 const MOST_GRPC_DIGITS = 8
-const GRPC_TYPE = 'application/grpc'
 const ZERO = 0x30
 const NOT_A_NUMBER = -1
 const NO_UNIT = 0
@@ -29,7 +29,7 @@ export function expectedTimeout(head: Head): Millis {
   return value > 0 ? value : NO_LIMIT
 }
 
-/** The same of a gRPC request, down to nanoseconds. Here 0 is no time at all. */
+/** The same of a call of gRPC, down to nanoseconds. Here 0 is no time at all. */
 export function grpcTimeout(head: Head): Millis {
   const at = valueAt(head, Field.grpcTimeout)
   if (at < 0 || !isGrpc(head)) return NO_LIMIT
@@ -38,13 +38,6 @@ export function grpcTimeout(head: Head): Millis {
   if (unit === NO_UNIT) return NO_LIMIT
   const value = numberIn(head, head.spans[at] ?? 0, last, MOST_GRPC_DIGITS)
   return value === NOT_A_NUMBER ? NO_LIMIT : value * unit
-}
-
-function isGrpc(head: Head): boolean {
-  const at = valueAt(head, Field.contentType)
-  if (at < 0) return false
-  const start = head.spans[at] ?? 0
-  return (head.spans[at + 1] ?? 0) - start >= GRPC_TYPE.length && head.reads(start, GRPC_TYPE)
 }
 
 /** Where among the spans the value's start and end stand; -1 if there is no such field, or more than one. */

@@ -1,4 +1,5 @@
-// Retry-After of a response (RFC 9110 section 10.2.3): how long its server asks to be left alone.
+// How long a server asks to be left alone: Retry-After of a response (RFC 9110 section 10.2.3), and what gRPC has for it
+// (proposal A6, "pushback").
 //
 // What is not in one of the standard's forms is not guessed at.
 
@@ -7,6 +8,8 @@ import type { Head } from '../http/head.ts'
 
 /** RFC 9110 section 10.2.3 knows no most: what no number can hold is longer than anybody waits. */
 const SECONDS = /^\d+$/
+/** A 32-bit number has ten digits; with a sign before it, it is negative. */
+const PUSHBACK = /^\d{1,10}$/
 const MONTHS = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec'
 const TIME = '(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)'
 /** RFC 9110 section 5.6.7: the form that is sent today, and the two that must still be understood. */
@@ -18,6 +21,12 @@ const DATES: readonly RegExp[] = [
 /** A year of two digits that would be further ahead than this is of the century before. */
 const MOST_AHEAD = 50
 
+/** By either, where the response is to a call of gRPC; NaN if it does not say. `wall` is the time of day. */
+export function waitAsked(response: Head, isGrpc: boolean, wall: Millis): Millis {
+  const told = isGrpc ? pushback(response) : NaN
+  return Number.isNaN(told) ? retryAfter(response, wall) : told
+}
+
 /** NaN if the response does not say, or not in a form of the standard; `wall` is the time of day. */
 export function retryAfter(response: Head, wall: Millis): Millis {
   const at = response.find('retry-after')
@@ -26,6 +35,16 @@ export function retryAfter(response: Head, wall: Millis): Millis {
   if (SECONDS.test(value)) return Number(value) * 1000
   const date = dateOf(value, wall)
   return Number.isNaN(date) ? NaN : Math.max(0, date - wall)
+}
+
+/** Of a call of gRPC: NaN if it does not say, and longer than anybody waits if the call is not to be sent again. */
+export function pushback(response: Head): Millis {
+  const at = response.find('grpc-retry-pushback-ms')
+  if (at < 0) return NaN
+  const value = response.valueAt(at)
+  // Negative, or not a number: not to be sent again. Nobody knows which of two was meant.
+  const isTold = PUSHBACK.test(value) && response.find('grpc-retry-pushback-ms', at + 1) < 0
+  return isTold ? Number(value) : Number.POSITIVE_INFINITY
 }
 
 function dateOf(value: string, wall: Millis): Millis {

@@ -5,10 +5,12 @@
 
 import type { Millis } from '../../lib/duration.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
+import { GrpcStatus } from '../../lib/grpc-status.ts'
 import { SMALL_BODY } from '../http/h1/staging.ts'
 import { Framing, type Head } from '../http/head.ts'
 import { isSafe, Method } from '../http/method.ts'
 import type { Exchange } from '../stack/exchange.ts'
+import { grpcStatusAtEnd, grpcStatusAtHead, isServerFailure } from '../stack/grpc.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 import { MOST_KEPT } from '../stack/replay.ts'
 import type { RetryReason } from '../stack/resilience-counters.ts'
@@ -21,9 +23,19 @@ const UNPROCESSED = RetryCause.connectFailure | RetryCause.refusedStream
 const BY_ERROR: ReadonlyMap<ErrorCode, number> = new Map([
   ['upstream-reset', RetryCause.reset],
   ['overloaded', RetryCause.refusedStream],
+  ['stream-refused', RetryCause.refusedStream],
   ['per-try-timeout', RetryCause.perTryTimeout],
   ['response-timeout', RetryCause.perTryTimeout],
 ])
+
+const BY_GRPC: ReadonlyMap<number, number> = new Map([
+  [GrpcStatus.cancelled, RetryCause.cancelled],
+  [GrpcStatus.deadlineExceeded, RetryCause.deadlineExceeded],
+  [GrpcStatus.internal, RetryCause.internal],
+  [GrpcStatus.resourceExhausted, RetryCause.resourceExhausted],
+  [GrpcStatus.unavailable, RetryCause.unavailable],
+])
+const OF_GRPC = [...BY_GRPC.values()].reduce((bits, cause) => bits | cause, 0)
 
 /** The first that applies is the one that is counted. */
 const REASONS: readonly (readonly [number, RetryReason])[] = [
@@ -34,33 +46,52 @@ const REASONS: readonly (readonly [number, RetryReason])[] = [
   [RetryCause.status, 'status'],
   [RetryCause.gatewayError, 'gateway-error'],
   [RetryCause.serverError, '5xx'],
+  [RetryCause.cancelled, 'cancelled'],
+  [RetryCause.deadlineExceeded, 'deadline-exceeded'],
+  [RetryCause.internal, 'internal'],
+  [RetryCause.resourceExhausted, 'resource-exhausted'],
+  [RetryCause.unavailable, 'unavailable'],
 ]
 
-/** Of the causes that the policy names, those that the error is; `status` is that of a fault that was injected. */
-export function causesOfError(error: ErrorCode, status: number, rule: RetryRule): number {
-  if (error === 'fault-injected') return causesOfStatus(status, rule)
+/** Of the causes that the policy names, those that the error is; that of a fault that was injected is its status. */
+export function causesOfError(error: ErrorCode, exchange: Exchange): number {
+  if (error === 'fault-injected') return causesOfAnswer(exchange)
   const cause = ERRORS[error].retriable ? RetryCause.connectFailure : (BY_ERROR.get(error) ?? 0)
-  return cause & rule.on
+  return cause & exchange.route.retry.on
+}
+
+/** Worth a look at its causes. Of a call of gRPC the head says so only where nothing follows it. */
+export function isFailure({ status, grpcStatus }: Exchange): boolean {
+  return status >= 400 || grpcStatus > GrpcStatus.ok
 }
 
 /** The same for a response: its status, and what the endpoint's own sidecar says in the application's stead. */
-export function causesOfResponse({ response, endpoint, status, route }: Exchange): number {
-  const causes = causesOfStatus(status, route.retry)
+export function causesOfResponse(exchange: Exchange): number {
+  const { response, endpoint, isGrpc } = exchange
+  const causes = causesOfAnswer(exchange)
   if (response === undefined || endpoint === undefined) return causes
-  const told = reportedError(response, endpoint.key)
-  return told === undefined ? causes : causes | causesOfError(told, status, route.retry)
+  const told = reportedError(response, endpoint.key, isGrpc)
+  return told === undefined ? causes : causes | causesOfError(told, exchange)
 }
 
-function causesOfStatus(status: number, { on, statuses }: RetryRule): number {
+function causesOfAnswer(exchange: Exchange): number {
+  const { status, isGrpc, route } = exchange
+  const { on, statuses } = route.retry
   let causes = statuses.has(status) ? RetryCause.status : 0
   if (status >= 500) causes |= RetryCause.serverError
   if (status >= 502 && status <= 504) causes |= RetryCause.gatewayError
+  if (isGrpc) causes |= BY_GRPC.get(grpcStatusAtHead(exchange)) ?? 0
   return causes & on
 }
 
-/** A response that no policy would want to have again. */
-export function isGood(status: number, { statuses }: RetryRule): boolean {
-  return status < 500 && !statuses.has(status)
+/** A response, all of it, that no policy would want to have again. */
+export function isGood(exchange: Exchange): boolean {
+  const { status, isGrpc, route } = exchange
+  const { on, statuses } = route.retry
+  if (status >= 500 || statuses.has(status)) return false
+  if (!isGrpc) return true
+  const code = grpcStatusAtEnd(exchange)
+  return !isServerFailure(code) && ((BY_GRPC.get(code) ?? 0) & on) === 0
 }
 
 export function reasonOf(causes: number): RetryReason {
@@ -72,9 +103,15 @@ export function isProcessed(causes: number): boolean {
   return (causes & UNPROCESSED) === 0
 }
 
-/** Whether the policy lets a request with that method be processed twice; names are read only of methods without code. */
-export function allows({ methods, otherMethods }: RetryRule, request: Head): boolean {
-  if (request.method !== Method.other) return methods[request.method] === true
+/**
+ * Whether the policy lets the request be processed twice for these causes; names are read only of methods without code.
+ * Calls of gRPC are POST, all of them: a policy that names one of its words means calls, whatever methods it lists.
+ */
+export function allows({ route, request, isGrpc }: Exchange, causes: number): boolean {
+  const { methods, otherMethods } = route.retry
+  const { method } = request
+  if (isGrpc && method === Method.post && (causes & OF_GRPC) !== 0) return true
+  if (method !== Method.other) return methods[method] === true
   return otherMethods.size > 0 && otherMethods.has(request.methodText)
 }
 
@@ -101,7 +138,7 @@ export function needsReplay(exchange: Exchange): boolean {
   const { retry } = route
   if (mayHedge(exchange)) return true
   const isForSent = (retry.on & ~RetryCause.connectFailure) !== 0
-  return retry.attempts > 0 && isForSent && allows(retry, request)
+  return retry.attempts > 0 && isForSent && allows(exchange, retry.on)
 }
 
 /** Between nothing and twice as much for each retry, by chance, so that those that failed together do not come together. */

@@ -10,8 +10,7 @@ import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import type { AlarmListener } from '../../lib/timer-wheel.ts'
 import { Framing, type Head } from '../http/head.ts'
 import { Method } from '../http/method.ts'
-import type { Exchange, Stage } from '../stack/exchange.ts'
-import { Replay } from '../stack/replay.ts'
+import { type Exchange, NO_GRPC_STATUS, type Stage } from '../stack/exchange.ts'
 import {
   type DenialReason,
   ResilienceCounters,
@@ -19,12 +18,13 @@ import {
 } from '../stack/resilience-counters.ts'
 import type { World } from '../stack/world.ts'
 import { adopt, avoid, isEveryTried, isTaken, secondTry } from './hedging.ts'
-import { retryAfter } from './retry-after.ts'
+import { waitAsked } from './retry-after.ts'
 import {
   allows,
   backoff,
   causesOfError,
   causesOfResponse,
+  isFailure,
   isForTunnel,
   isGood,
   isProcessed,
@@ -69,18 +69,18 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     }
     destination.active += 1
     destination.retryBudget?.earn(exchange.now)
-    if (needsReplay(exchange)) exchange.replay ??= new Replay(exchange.request)
+    if (needsReplay(exchange)) exchange.keepForReplay()
     this.#try(exchange)
   }
 
   headers(exchange: Exchange): void {
-    const { leader, status, route } = exchange
+    const { leader, route } = exchange
     if (leader !== undefined) {
       this.#hedgeAnswered(exchange, leader)
       return
     }
     const mayFail = route.retry.attempts > 0 || exchange.hedge !== undefined
-    if (status >= 400 && mayFail && this.#takesBack(exchange)) return
+    if (mayFail && isFailure(exchange) && this.#takesBack(exchange)) return
     if (exchange.hedge !== undefined) this.#dropHedge(exchange, exchange.hedge, undefined)
     this.#pass(exchange)
   }
@@ -181,11 +181,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
       this.#awaitHedge(exchange, error)
       return true
     }
-    return this.#sendsAgain(
-      exchange,
-      error,
-      causesOfError(error, exchange.status, exchange.route.retry),
-    )
+    return this.#sendsAgain(exchange, error, causesOfError(error, exchange))
   }
 
   #sendsAgain(exchange: Exchange, error: ErrorCode, causes: number): boolean {
@@ -209,11 +205,12 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     if (exchange.retries >= retry.attempts) return deny(exchange, 'attempts')
     const isMethodAsked = isProcessed(causes)
     const { method } = exchange.request
-    if (isMethodAsked && method !== Method.other && !allows(retry, exchange.request)) return NaN
+    if (isMethodAsked && method !== Method.other && !allows(exchange, causes)) return NaN
     if (exchange.sent > 0 && !exchange.rewind()) return deny(exchange, 'body')
     // The name of one without a code can be read only now.
-    if (isMethodAsked && method === Method.other && !allows(retry, exchange.request)) return NaN
-    const asked = response === undefined ? NaN : retryAfter(response, this.world.clock.wall())
+    if (isMethodAsked && method === Method.other && !allows(exchange, causes)) return NaN
+    const asked =
+      response === undefined ? NaN : waitAsked(response, exchange.isGrpc, this.world.clock.wall())
     if (asked > retry.retryAfterMax) return deny(exchange, 'retry-after')
     const wait = Number.isNaN(asked)
       ? backoff(retry, exchange.retries + 1, this.world.random())
@@ -241,6 +238,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     exchange.stepAlarm.stop()
     exchange.lowest = this
     exchange.status = 0
+    exchange.grpcStatus = NO_GRPC_STATUS
     exchange.response = undefined
     exchange.responseBytes = 0
     exchange.details = ''
@@ -269,12 +267,12 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   }
 
   #finish(exchange: Exchange, error: ErrorCode | undefined): void {
-    const { destination, hedge, retries, route } = exchange
+    const { destination, hedge, retries } = exchange
     if (hedge !== undefined) this.#dropHedge(exchange, hedge, error)
     destination.active -= 1
     if (retries > 0) {
       destination.retrying -= 1
-      if (error === undefined && isGood(exchange.status, route.retry)) {
+      if (error === undefined && isGood(exchange)) {
         destination.resilience.retrySuccesses += 1
       } else {
         destination.resilience.retryFailures += 1
@@ -313,7 +311,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   }
 
   #hedgeAnswered(hedge: Exchange, leader: Exchange): void {
-    const causes = hedge.status >= 400 ? causesOfResponse(hedge) : 0
+    const causes = isFailure(hedge) ? causesOfResponse(hedge) : 0
     if (causes !== 0) {
       if (leader.lowest !== this) {
         // The first may still do better.
@@ -347,6 +345,7 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     if (wasTaken) {
       leader.now = hedge.now
       leader.details = hedge.details
+      leader.grpcStatus = hedge.grpcStatus
       this.#finish(leader, error)
     } else if (leader.lowest === this && error !== undefined) {
       this.#bothFailed(leader, hedge, error)
@@ -355,11 +354,9 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
 
   /** What can be done about either failure is done; if nothing can, the request ends with the last. */
   #bothFailed(leader: Exchange, hedge: Exchange, error: ErrorCode): void {
-    const { retry } = leader.route
     const { failure } = leader
     const causes =
-      causesOfError(error, hedge.status, retry) |
-      (failure === undefined ? 0 : causesOfError(failure, 0, retry))
+      causesOfError(error, hedge) | (failure === undefined ? 0 : causesOfError(failure, leader))
     leader.endpoint = hedge.endpoint ?? leader.endpoint
     leader.details = hedge.details
     leader.status = hedge.status
@@ -376,6 +373,8 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
   #forget(leader: Exchange, hedge: Exchange): void {
     if (isTaken(leader, hedge)) {
       leader.responseBytes = hedge.responseBytes
+      leader.grpcStatus = hedge.grpcStatus
+      leader.resetCode = hedge.resetCode
       leader.upstream = undefined
     }
     leader.sent = Math.max(leader.sent, hedge.sent)

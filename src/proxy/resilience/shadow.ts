@@ -1,7 +1,7 @@
 // The bytes of a request's copy for a mirror: as it was sent, but to a host of another name.
 //
-// The original's bytes lie in buffers that are used again, so that everything is copied. When a copy is made, and what
-// becomes of it, is left to the callers.
+// They are a request of HTTP/1.1 whatever the original came as. The original's bytes lie in buffers that are used
+// again, so that everything is copied. When a copy is made, and what becomes of it, is left to the callers.
 
 import { isIP } from 'node:net'
 import { hostEnd } from '../http/authority.ts'
@@ -10,19 +10,22 @@ import { Event } from '../http/h1/event.ts'
 import { HeadWriter } from '../http/h1/head-writer.ts'
 import { TRAILERS_LINES } from '../http/h1/hop-lines.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
-import { type Head, TargetForm } from '../http/head.ts'
+import { Framing, type Head, TargetForm } from '../http/head.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Exchange } from '../stack/exchange.ts'
 
 /** By this an application can tell a copy, as users of other proxies know it. */
 const SUFFIX: Buffer = Buffer.from('-shadow')
 const HOST = fieldBits(Field.host)
+const TRAILER = fieldBits(Field.trailer)
+const LENGTH_LINE: Buffer = Buffer.from('Content-Length: ')
+const END: Buffer = Buffer.from('\r\n')
 const BRACKET = 0x5d
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /** All of the request was sent, and is kept. */
-export function isWhole({ kept, replay, requestEnded }: Exchange): boolean {
-  return kept !== undefined || (requestEnded && replay !== undefined && !replay.isCut)
+export function isWhole({ kept, requestEnded, isReplayable }: Exchange): boolean {
+  return kept !== undefined || (requestEnded && isReplayable)
 }
 
 /** Makes copies, one after the other, with one reader and one writer. */
@@ -40,10 +43,11 @@ export class Shadows {
 
   #copy(exchange: Exchange): Buffer | undefined {
     const { kept, replay } = exchange
-    const sent = kept ?? (replay && this.#asSent(exchange, replay.head))
+    const body = replay?.body ?? NOTHING
+    const sent = kept ?? this.#asSent(exchange, body.length)
     const head = sent && this.#read(sent)
     if (head === undefined) return undefined
-    return renamed(head, kept?.subarray(head.end) ?? replay?.body ?? NOTHING)
+    return renamed(head, kept?.subarray(head.end) ?? body)
   }
 
   #read(bytes: Buffer): Head | undefined {
@@ -52,16 +56,25 @@ export class Shadows {
     return reader.read(bytes, 0, bytes.length) === Event.head ? reader.head : undefined
   }
 
-  /** What was kept is the head as it came: to be told apart from others in a trace it needs what was added. */
-  #asSent(exchange: Exchange, bytes: Buffer): Buffer | undefined {
-    const head = this.#read(bytes)
+  /**
+   * What was kept is the head as it came: to be told apart from others in a trace it needs what was added. One that
+   * came over HTTP/2 may say nothing of its body, which is at hand as a whole now. Trailers that followed it are not
+   * copied: few servers look for them, and a length leaves no room for them.
+   */
+  #asSent(
+    { request, replay, requestCut, requestLines, lastEndpoint }: Exchange,
+    length: number,
+  ): Buffer | undefined {
+    const head = request.isStable ? request : replay && this.#read(replay.head)
     if (head === undefined) return undefined
     const writer = this.#writer
-    writer.request(head, HOP_BY_HOP | exchange.requestCut)
+    const isUnframed = head.framing === Framing.stream
+    writer.request(head, HOP_BY_HOP | requestCut | (isUnframed ? TRAILER : 0))
     // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
-    if (!head.has(HOST)) writer.add('Host', exchange.lastEndpoint?.key ?? 'unknown')
+    if (!head.has(HOST)) writer.add('Host', lastEndpoint?.key ?? 'unknown')
+    if (isUnframed) writer.addNumber(LENGTH_LINE, length, END)
     if (head.trailersWelcome) writer.addLines(TRAILERS_LINES)
-    if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
+    if (requestLines !== undefined) writer.addLines(requestLines)
     return writer.finish()
   }
 }

@@ -76,5 +76,5 @@ function isBusy({ picker }: Destination): boolean {
 
 /** What is under way goes on. */
 function retire({ picker }: Destination): void {
-  for (const { requests } of picker.endpoints) requests?.retire()
+  for (const endpoint of picker.endpoints) endpoint.retirePools()
 }

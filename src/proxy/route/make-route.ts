@@ -30,6 +30,11 @@ const CAUSES: Readonly<Record<RetryCauseWord, number>> = {
   'per-try-timeout': RetryCause.perTryTimeout,
   'gateway-error': RetryCause.gatewayError,
   '5xx': RetryCause.serverError,
+  cancelled: RetryCause.cancelled,
+  'deadline-exceeded': RetryCause.deadlineExceeded,
+  internal: RetryCause.internal,
+  'resource-exhausted': RetryCause.resourceExhausted,
+  unavailable: RetryCause.unavailable,
 }
 
 export function makeRoute(name: string, rules: RouteRules): Route {

@@ -5,6 +5,7 @@
 // endpoint is gone, so that what comes and goes does not fill the memory. Exposition is left to telemetry.
 
 import type { ErrorCode } from '../../lib/errors.ts'
+import { Http2Counters, type Http2Role } from './http2-counters.ts'
 import { RequestCounters } from './request-counters.ts'
 import { DEFAULT_NAME } from './route.ts'
 
@@ -19,6 +20,13 @@ export interface RefusalCount {
   readonly message: 'request' | 'response'
   readonly reason: string
   count: number
+}
+
+/** HTTP/2 connections of one direction and side. */
+export interface Http2Line {
+  readonly direction: Direction
+  readonly role: Http2Role
+  readonly counters: Http2Counters
 }
 
 export class ConnectionCounters {
@@ -97,10 +105,22 @@ function forgetOldest(routes: Map<string, RequestCounters>): void {
 /** How long the counters of an endpoint that is gone are kept, as in Linkerd. */
 const KEEP_RETIRED = 600_000
 
+const HTTP2_SIDES: readonly (readonly [Direction, Http2Role])[] = [
+  ['outbound', 'downstream'],
+  ['outbound', 'upstream'],
+  ['inbound', 'downstream'],
+  ['inbound', 'upstream'],
+]
+
 export class CounterRegistry {
   readonly #lines = new Map<string, ConnectionCounters>()
   readonly #errors = new Map<string, { direction: Direction; reason: ErrorCode; count: number }>()
   readonly #refusals = new Map<string, RefusalCount>()
+  readonly #http2: readonly Http2Line[] = HTTP2_SIDES.map(([direction, role]) => ({
+    direction,
+    role,
+    counters: new Http2Counters(),
+  }))
 
   /** The counters of these three, the same object for the same words. */
   of(direction: Direction, service: string, endpoint: string): ConnectionCounters {
@@ -140,6 +160,17 @@ export class CounterRegistry {
 
   refusals(): Iterable<Readonly<RefusalCount>> {
     return this.#refusals.values()
+  }
+
+  /** What is counted of HTTP/2 connections of that direction and side: always the same object. */
+  http2Of(direction: Direction, role: Http2Role): Http2Counters {
+    const found = this.#http2.find((line) => line.direction === direction && line.role === role)
+    if (found === undefined) throw new Error(`no HTTP/2 line for ${direction} ${role}`)
+    return found.counters
+  }
+
+  http2(): readonly Http2Line[] {
+    return this.#http2
   }
 
   /** Forgets what was retired long ago and has no open connection and no request under way. */

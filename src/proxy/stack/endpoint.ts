@@ -51,9 +51,8 @@ export class Endpoint {
   /** A moving average of its latency and when it was last moved, for balancing; NaN before the first answer. */
   latency: Millis = NaN
   latencyAt: Millis = NaN
-  /** What takes requests to it; made when the first one comes. */
+  /** What takes requests to it over HTTP/1.1, and over HTTP/2; each made when the first one comes. */
   requests: Pool | undefined = undefined
-  /** The same over HTTP/2. */
   streams: Pool | undefined = undefined
 
   constructor(address: SocketAddress, weight: number, counters: ConnectionCounters) {
@@ -61,6 +60,28 @@ export class Endpoint {
     this.key = formatAddress(address.ip, address.port)
     this.weight = weight
     this.counters = counters
+  }
+
+  /** A request may find a connection to it that is open. */
+  get hasIdle(): boolean {
+    return this.requests?.hasIdle === true || this.streams?.hasIdle === true
+  }
+
+  /** Closes a connection to it that carries nothing, to make room. False if there is none. */
+  evict(): boolean {
+    return this.requests?.evict() === true || this.streams?.evict() === true
+  }
+
+  /** It is gone. */
+  retirePools(): void {
+    this.requests?.retire()
+    this.streams?.retire()
+  }
+
+  /** They were retired: the next request makes a new one. */
+  forgetPools(): void {
+    this.requests = undefined
+    this.streams = undefined
   }
 
   /** Somebody is about to find out whether it is there again: the others wait for the answer, for so long at most. */

@@ -11,7 +11,7 @@ import { Alarm, type TimerWheel } from '../../lib/timer-wheel.ts'
 import { Field, fieldBits } from '../http/fields.ts'
 import { Event } from '../http/h1/event.ts'
 import { RequestReader } from '../http/h1/request-reader.ts'
-import type { Head } from '../http/head.ts'
+import { Framing, type Head } from '../http/head.ts'
 import { DEFAULT_LIMITS } from '../http/limits.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
@@ -19,7 +19,7 @@ import type { Choice, Destination, Wire } from './destination.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Verdict } from './health.ts'
 import type { Observation } from './observation.ts'
-import type { Replay } from './replay.ts'
+import { Replay } from './replay.ts'
 import type { DeadlineSource } from './resilience-counters.ts'
 import { NO_LIMIT, type Route } from './route.ts'
 
@@ -162,6 +162,8 @@ export class Exchange implements Choice {
   needsNew = false
   /** What the client speaks, and the endpoint too unless it is known to speak something else. */
   speaks: Wire = 'http1'
+  /** It was agreed on with us, in a TLS handshake (ALPN), and so says nothing of the endpoint. */
+  isAgreed = false
   /** It is a call of gRPC, by its Content-Type. */
   isGrpc = false
   /** What the call ended with, in a head or in trailers; NO_GRPC_STATUS as long as there is none. */
@@ -174,8 +176,10 @@ export class Exchange implements Choice {
   lacksHost = false
   /** The request as it was sent, if that was all of it: it can be sent again. */
   kept: Buffer | undefined = undefined
-  /** Asked for by a stage that may send it again: what does not leave in one write is kept here. */
+  /** Asked for by whoever may send it again (`keepForReplay`): what does not leave in one write is kept here. */
   replay: Replay | undefined = undefined
+  /** What followed its body, in fields, where that is given apart from it; set by the client's side. */
+  requestTrailers: Head | undefined = undefined
   /** All of it was read. */
   isAtHand = false
   /** All of the request was given to the endpoint's side. */
@@ -210,6 +214,7 @@ export class Exchange implements Choice {
   faultAlarm: Alarm<Exchange> | undefined = undefined
   readonly #head: Head
   #spare: RequestReader | undefined = undefined
+  #spareReplay: Replay | undefined = undefined
 
   /** `request` is the head that every request of this client is read into. */
   constructor(
@@ -263,6 +268,7 @@ export class Exchange implements Choice {
     this.lacksHost = false
     this.kept = undefined
     this.replay = undefined
+    this.requestTrailers = undefined
     this.isAtHand = false
     this.requestEnded = false
     this.wasHeldBack = false
@@ -284,12 +290,37 @@ export class Exchange implements Choice {
   }
 
   /**
+   * From now on it could be sent again, although it does not leave in one write. To be called before any of its body
+   * is given. Nothing is done for what can be sent again anyway: what was kept or is, and a head that stays as it is
+   * without a body.
+   */
+  keepForReplay(): void {
+    if (this.isReplayable || this.replay !== undefined) return
+    this.#spareReplay ??= new Replay()
+    this.#spareReplay.begin(this.request)
+    this.replay = this.#spareReplay
+  }
+
+  /** As much of it as was given can be given again. */
+  get isReplayable(): boolean {
+    if (this.kept !== undefined) return true
+    if (this.replay !== undefined) return !this.replay.isCut
+    return this.#head.isStable && this.#head.framing === Framing.none
+  }
+
+  /**
    * Makes the head readable again, from the bytes that were sent; false if they were not kept. The connection's own
    * buffer may have been filled again since. What is kept is copied: the connection that it was sent on owns it, and
-   * may write another request over it before this one has been sent again.
+   * may write another request over it before this one has been sent again. Its body stands behind its head, as the
+   * head says; what a replay has is framed as the request came.
    */
   rewind(): boolean {
-    const kept = this.kept === undefined ? this.#replayed : Buffer.from(this.kept)
+    if (!this.isReplayable) return false
+    if (this.kept === undefined && this.#head.isStable) {
+      this.request = this.#head
+      return true
+    }
+    const kept = this.kept === undefined ? this.replay?.head : Buffer.from(this.kept)
     if (kept === undefined) return false
     this.#spare ??= new RequestReader(DEFAULT_LIMITS)
     const reader = this.#spare
@@ -312,8 +343,10 @@ export class Exchange implements Choice {
   rest(): void {
     this.kept = undefined
     this.replay = undefined
+    this.requestTrailers = undefined
     this.request = this.#head
     this.#spare = undefined
+    this.#spareReplay = undefined
   }
 
   /** The client's connection is closed, and nothing of it is under way. */
@@ -321,10 +354,5 @@ export class Exchange implements Choice {
     wheel.forget(this.deadlineAlarm)
     wheel.forget(this.stepAlarm)
     if (this.faultAlarm !== undefined) wheel.forget(this.faultAlarm)
-  }
-
-  get #replayed(): Buffer | undefined {
-    const { replay } = this
-    return replay === undefined || replay.isCut ? undefined : replay.head
   }
 }

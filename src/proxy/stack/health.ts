@@ -11,8 +11,11 @@ import type { Exchange } from './exchange.ts'
 /** A breaker as people know it. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
-/** What an attempt counts as for its endpoint; `none` as long as it has not been counted. */
-export const Verdict = { none: 0, good: 1, bad: 2 } as const
+/**
+ * What an attempt counts as for its endpoint; `none` as long as it has not been counted. One that has `begun` is a call of
+ * gRPC with a good head, whose trailers will tell.
+ */
+export const Verdict = { none: 0, good: 1, bad: 2, begun: 3 } as const
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
 
 /** What is shown of an endpoint. */
@@ -39,11 +42,16 @@ export interface Health {
   readonly failsFast: boolean
   /** A request is about to be sent to it; with a half-open breaker it is the probe (`Exchange.isProbe`). */
   chosen(exchange: Exchange, endpoint: Endpoint): void
-  /** The head of a response is there: `exchange.status`, and `now - sentAt` for its latency. */
+  /** The head of a response is there: `exchange.status` and `grpcStatus`, and `now - sentAt` for its latency. */
   answered(exchange: Exchange, endpoint: Endpoint): void
+  /**
+   * The response to a call of gRPC has ended in order, and `exchange.grpcStatus` says how the call did, unless the head
+   * had said so; `left` follows.
+   */
+  concluded(exchange: Exchange, endpoint: Endpoint): void
   /** The attempt failed after the endpoint was chosen, connects included. */
   failed(exchange: Exchange, endpoint: Endpoint, error: ErrorCode): void
-  /** It ended without a verdict: the client went away, or another try was faster. */
+  /** It ended, and nobody is to blame: in order, with its client, or because another try was faster. */
   left(exchange: Exchange, endpoint: Endpoint): void
   /** Once a second. */
   sweep(now: Millis): void

@@ -2,18 +2,20 @@
 //
 // The sidecar in front of an application that cannot be reached answers in its place. To the sidecar that sent the
 // request this is a failed attempt like any other, and no answer for the client as long as there are other endpoints.
-// That it comes from there, and was not passed on by an application, is told by the next hop: the very endpoint.
+// That it comes from there, and was not passed on by an application, is told by the next hop: the very endpoint. A call of
+// gRPC it answers with a 200 that ends with its head, and the code of the error in `grpc-status`.
 
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { Field, fieldBits } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
+import { grpcStatusOf, isGrpc as isOfGrpc } from './grpc.ts'
 
 /** Longer details are cut: they may hold words of a peer. */
 const MOST_DETAILS = 200
 const PROXY_STATUS = fieldBits(Field.proxyStatus)
 const BEGINNING = 'underpass; error='
 /** The details begin with the code, see `proxyStatus`. */
-const DETAILS = /^[^"]*; details="([a-z-]+)[:"]/
+const DETAILS = /^[^"]*; details="([a-z0-9-]+)[:"]/
 
 /**
  * What a sidecar says of its application: that it could not be reached, or broke off, or has too much to do. Several of
@@ -25,6 +27,7 @@ const REPORTED: ReadonlySet<string> = new Set<ErrorCode>([
   'endpoint-unreachable',
   'connect-failed',
   'upstream-reset',
+  'stream-refused',
   'overloaded',
 ])
 const SAID = /^underpass; error=([a-z_]{1,64}); details="([a-z-]{1,64})(?:: |"; )/
@@ -38,17 +41,28 @@ export function proxyStatus(error: ErrorCode, details: string, nextHop: string):
 
 /**
  * What the endpoint's own sidecar says went wrong between it and its application, or that it did not let the request
- * through; undefined if the response says no such thing.
+ * through; undefined if the response says no such thing. `isGrpc` tells of the request.
  */
-export function reportedError(response: Head, endpointKey: string): ErrorCode | undefined {
-  if (response.status < 502 || response.status > 504 || !response.has(PROXY_STATUS))
-    return undefined
+export function reportedError(
+  response: Head,
+  endpointKey: string,
+  isGrpc: boolean,
+): ErrorCode | undefined {
+  const { status } = response
+  const mayBe = (status >= 502 && status <= 504) || (isGrpc && status === 200)
+  if (!mayBe || !response.has(PROXY_STATUS)) return undefined
   const value = response.value(Field.proxyStatus) ?? ''
   if (!value.endsWith(endOf(endpointKey))) return undefined
   const [, type, code = ''] = SAID.exec(value) ?? []
-  if (!isReported(code)) return undefined
-  const { proxyStatus, status } = ERRORS[code]
-  return proxyStatus === type && status === response.status ? code : undefined
+  if (!isReported(code) || ERRORS[code].proxyStatus !== type) return undefined
+  return saysSo(response, code) ? code : undefined
+}
+
+/** The rest of the head is that of an answer of ours to the error. */
+function saysSo(response: Head, code: ErrorCode): boolean {
+  const { status, grpc } = ERRORS[code]
+  if (response.status !== 200) return response.status === status
+  return isOfGrpc(response) && grpcStatusOf(response) === grpc
 }
 
 function isReported(code: string): code is ErrorCode {

@@ -3,11 +3,12 @@
 //
 // Made when a line has its first request, so that lines of connections alone do not pay for it: about 700 bytes.
 // All figures stand in one typed array, so that counting allocates nothing. Where a status is counted is the same for
-// all lines and settled when it is first seen: few of the 900 that could be there ever are. Exposition is left to
-// telemetry.
+// all lines and settled when it is first seen: few of the 900 that could be there ever are. The codes of gRPC are 17, and
+// lines that carry none of it do without. Exposition is left to telemetry.
 
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import { GrpcStatus, MOST_GRPC_STATUS } from '../../lib/grpc-status.ts'
 
 /** A request that has no response: the client went away, or it was reset. */
 export const NO_STATUS = 0
@@ -52,10 +53,12 @@ const SEEN: number[] = []
 export class RequestCounters {
   /** Requests that an endpoint is working on now; whoever gives it one adds and takes away. */
   active = 0
-  /** Requests sent again because the endpoint had closed the connection that was to be reused. */
+  /** Requests sent again because the endpoint had closed the connection that was to be reused, or refused the stream. */
   resends = 0
   readonly failures: Map<ErrorCode, number> = new Map()
   #figures = new Float64Array(STATUSES + FIRST_STATUSES)
+  /** By code. */
+  #calls: Float64Array | undefined = undefined
 
   /** One request is over: with that status or NO_STATUS, so long after its head was read, bytes of both bodies. */
   record(status: number, latency: Millis, requestBytes: number, responseBytes: number): void {
@@ -68,6 +71,14 @@ export class RequestCounters {
     figures[LATENCY] = (figures[LATENCY] ?? 0) + time
     figures[REQUEST_BYTES] = (figures[REQUEST_BYTES] ?? 0) + requestBytes
     figures[RESPONSE_BYTES] = (figures[RESPONSE_BYTES] ?? 0) + responseBytes
+  }
+
+  /** One that was recorded was a call of gRPC, and ended with that code. */
+  recordCall(grpcStatus: number): void {
+    this.#calls ??= new Float64Array(MOST_GRPC_STATUS + 1)
+    const isKnown = grpcStatus >= 0 && grpcStatus <= MOST_GRPC_STATUS
+    const code = isKnown ? grpcStatus : GrpcStatus.unknown
+    this.#calls[code] = (this.#calls[code] ?? 0) + 1
   }
 
   /** A request that failed, whether or not there was a response to it. */
@@ -109,6 +120,12 @@ export class RequestCounters {
     return SEEN.map((status, at): [number, number] => [status, counts[at] ?? 0])
       .filter(([, count]) => count > 0)
       .sort(([one], [other]) => one - other)
+  }
+
+  /** Codes of gRPC that occurred, in ascending order, with how often. */
+  calls(): [grpcStatus: number, count: number][] {
+    if (this.#calls === undefined) return []
+    return [...this.#calls.entries()].filter(([, count]) => count > 0)
   }
 
   #placeOf(status: number): number {

@@ -16,6 +16,11 @@ export type RetryReason =
   | 'gateway-error'
   | '5xx'
   | 'status'
+  | 'cancelled'
+  | 'deadline-exceeded'
+  | 'internal'
+  | 'resource-exhausted'
+  | 'unavailable'
   | 'fault-injected'
   | 'hedge'
 

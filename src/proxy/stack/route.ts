@@ -36,6 +36,12 @@ export const RetryCause = {
   serverError: 32,
   /** One of the statuses listed. */
   status: 64,
+  /** A call of gRPC that ended with that code before there was a message. */
+  cancelled: 128,
+  deadlineExceeded: 256,
+  internal: 512,
+  resourceExhausted: 1024,
+  unavailable: 2048,
 } as const
 
 export interface RetryRule {

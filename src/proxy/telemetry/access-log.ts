@@ -4,6 +4,7 @@
 // is bounded where it is noted. Written whatever `log.level` says: who switches it on wants to see it.
 
 import type { Millis } from '../../lib/duration.ts'
+import { grpcName } from '../../lib/grpc-status.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import type { Observation } from '../stack/observation.ts'
@@ -31,10 +32,12 @@ export class AccessLog {
       method,
       target,
       authority,
+      protocol: protocolOf(exchange),
       service: destination.service,
       route: route.name === DEFAULT_NAME ? undefined : route.name,
       endpoint: endpoint?.key,
       status,
+      grpcStatus: exchange.isGrpc ? grpcName(exchange.grpcStatus) : undefined,
       requestBytes: exchange.requestBytes,
       responseBytes: exchange.responseBytes,
       milliseconds: Math.round(latency * 10) / 10,
@@ -44,4 +47,9 @@ export class AccessLog {
       traceId: traceId === '' ? undefined : traceId,
     })
   }
+}
+
+/** What the client speaks. */
+function protocolOf({ speaks, request }: Exchange): string {
+  return speaks === 'http2' ? 'HTTP/2' : `HTTP/1.${request.minor}`
 }

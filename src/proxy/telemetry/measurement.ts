@@ -1,11 +1,13 @@
 // The top stage of a request's way: counts how it ended, once, whatever happened in between, and tells the observers.
 //
-// An error that nobody below could mend ends here: the client's side answers it.
+// An error that nobody below could mend ends here: the client's side answers it. From here on `grpcStatus` of a call of
+// gRPC is what it ended with, whoever said so.
 
 import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import type { ConnectionCounters } from '../stack/counters.ts'
 import type { Exchange, Stage } from '../stack/exchange.ts'
+import { grpcStatusAtEnd, grpcStatusOfError } from '../stack/grpc.ts'
 import type { RequestObserver } from '../stack/observation.ts'
 import { NO_STATUS } from '../stack/request-counters.ts'
 
@@ -49,6 +51,11 @@ export class Measurement implements Stage {
     }
     const latency = exchange.now - exchange.startedAt
     requests.record(exchange.status, latency, exchange.requestBytes, exchange.responseBytes)
+    if (exchange.isGrpc) {
+      exchange.grpcStatus =
+        error === undefined ? grpcStatusAtEnd(exchange) : grpcStatusOfError(error, exchange.status)
+      requests.recordCall(exchange.grpcStatus)
+    }
     this.#observer?.ended(exchange)
     // Last, for the next request of the client uses the same exchange.
     if (error === undefined) downstream.over()

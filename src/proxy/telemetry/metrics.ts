@@ -18,6 +18,7 @@ import type { Destination } from '../stack/destination.ts'
 import type { ResilienceLine } from '../stack/resilience-counters.ts'
 import { type Application, addAdmissionMetrics } from './admission-metrics.ts'
 import { addHealthMetrics } from './health-metrics.ts'
+import { addHttp2Metrics } from './http2-metrics.ts'
 import { addRequestMetrics } from './request-metrics.ts'
 import { addResilienceMetrics } from './resilience-metrics.ts'
 import type { SpanCounts } from './span-queue.ts'
@@ -105,6 +106,7 @@ export class Metrics {
     for (const metric of LINE_METRICS) this.#addLineMetric(metric)
     this.#addFailures()
     addRequestMetrics(this.#registry, counters, workload)
+    addHttp2Metrics(this.#registry, counters)
     addHealthMetrics(this.#registry, destinations)
     addResilienceMetrics(this.#registry, services, now)
     addAdmissionMetrics(this.#registry, services, applications)

@@ -1,4 +1,5 @@
-// A span in the form of OpenTelemetry, with the names and attributes of its semantic conventions for HTTP.
+// A span in the form of OpenTelemetry, with the names and attributes of its semantic conventions for HTTP, and those for
+// gRPC where the request is a call.
 //
 // Loaded with the exporter, when tracing is on.
 
@@ -6,8 +7,10 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import type { Resource } from '@opentelemetry/resources'
 import type { Millis } from '../../lib/duration.ts'
+import { GrpcStatus, grpcName } from '../../lib/grpc-status.ts'
 import { METHOD_NAMES } from '../http/method.ts'
 import type { Direction } from '../stack/counters.ts'
+import { isServerFailure } from '../stack/grpc.ts'
 import type { Observation } from '../stack/observation.ts'
 import type { Span } from './span.ts'
 import { SAMPLED } from './trace-context.ts'
@@ -19,13 +22,16 @@ const SCOPE = { name: 'underpass' }
 /** What the semantic conventions want out of `url.query`: signatures that are as good as a password. */
 const SIGNATURES = /(^|&)(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[^&]*/g
 
+/** A call's path: the service, and its method. */
+const CALL = /^\/([\w.]{1,200})\/(\w{1,100})$/
+
 /** The span as OpenTelemetry's exporter takes it. */
 export function readable(span: Span, resource: Resource): ReadableSpan {
-  const { traceId, spanId, parentId, method, startedAt } = span.observation
+  const { traceId, spanId, parentId, startedAt } = span.observation
   const context = { traceId, spanId, traceFlags: SAMPLED }
   const parent = { traceId, spanId: parentId, traceFlags: SAMPLED, isRemote: true }
   return {
-    name: METHOD_NAMES.includes(method) ? method : 'HTTP',
+    name: nameOf(span),
     kind: span.direction === 'inbound' ? SpanKind.SERVER : SpanKind.CLIENT,
     spanContext: () => context,
     ...(parentId === '' ? {} : { parentSpanContext: parent }),
@@ -47,9 +53,22 @@ export function readable(span: Span, resource: Resource): ReadableSpan {
   }
 }
 
-/** A 4xx is an error of who asked, so it is one of a client's span and not of a server's. */
-function failed({ direction, status, error }: Span): boolean {
-  return error !== undefined || status >= (direction === 'inbound' ? 500 : 400)
+/** Of a call the whole name of its method; so that names are few, only if a server knew it. */
+function nameOf({ observation, isGrpc, grpcStatus }: Span): string {
+  const { method, target } = observation
+  if (isGrpc && grpcStatus !== GrpcStatus.unimplemented && CALL.test(target)) return target.slice(1)
+  return METHOD_NAMES.includes(method) ? method : 'HTTP'
+}
+
+/**
+ * A 4xx is an error of who asked, so it is one of a client's span and not of a server's. So it is with the codes of gRPC,
+ * but that the conventions count UNIMPLEMENTED among a server's errors.
+ */
+function failed({ direction, status, error, isGrpc, grpcStatus }: Span): boolean {
+  const isInbound = direction === 'inbound'
+  if (error !== undefined || status >= (isInbound ? 500 : 400)) return true
+  if (!isGrpc || grpcStatus === GrpcStatus.ok) return false
+  return !isInbound || isServerFailure(grpcStatus) || grpcStatus === GrpcStatus.unimplemented
 }
 
 function attributesOf(span: Span): Attributes {
@@ -60,17 +79,34 @@ function attributesOf(span: Span): Attributes {
     'http.request.method': known ? observation.method : '_OTHER',
     'http.request.method_original': known ? undefined : observation.method,
     ...urlAttributes(observation, direction),
-    'http.response.status_code': status === 0 ? undefined : status,
+    ...(span.isGrpc ? callAttributes(span) : {}),
+    // To a call the mesh itself answers with 200, whatever its error would be in HTTP.
+    'http.response.status_code':
+      status === 0 || (span.isGrpc && error !== undefined) ? undefined : status,
     'http.request.resend_count': attempts > 1 ? attempts - 1 : undefined,
     'network.protocol.name': 'http',
-    'network.protocol.version': `1.${span.minor}`,
+    'network.protocol.version': span.version,
     'network.peer.address': peer === '' ? undefined : peer,
     'network.peer.port': direction === 'inbound' ? undefined : endpoint?.port,
     'client.address': direction === 'inbound' && source !== '' ? source : undefined,
-    'error.type': failed(span) ? (error ?? String(status)) : undefined,
+    'error.type': failed(span) ? errorType(span) : undefined,
     'underpass.service': service,
   }
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
+}
+
+function errorType({ error, status, isGrpc, grpcStatus }: Span): string {
+  return error ?? (isGrpc && status === 200 ? grpcName(grpcStatus) : String(status))
+}
+
+function callAttributes({ observation, grpcStatus }: Span): Attributes {
+  const [, service, method] = CALL.exec(observation.target) ?? []
+  return {
+    'rpc.system': 'grpc',
+    'rpc.service': service,
+    'rpc.method': method,
+    'rpc.grpc.status_code': grpcStatus,
+  }
 }
 
 function urlAttributes({ target, authority }: Observation, direction: Direction): Attributes {

@@ -4,6 +4,7 @@
 // of routes come from policies.
 
 import type { Registry } from 'prom-client'
+import { grpcName } from '../../lib/grpc-status.ts'
 import type { ConnectionCounters, CounterRegistry } from '../stack/counters.ts'
 import { LATENCY_BOUNDS, type RequestCounters } from '../stack/request-counters.ts'
 import { registerTotals, type Sample } from './totals.ts'
@@ -31,6 +32,16 @@ const REQUEST_METRICS: readonly RequestMetric[] = [
     of: (requests, labels) =>
       requests.statuses().map(([status, value]) => ({
         labels: { ...labels, status: String(status) },
+        value,
+      })),
+  },
+  {
+    name: 'underpass_grpc_requests_total',
+    help: 'Calls of gRPC that have ended, by their code; they are among the requests too.',
+    type: 'counter',
+    of: (requests, labels) =>
+      requests.calls().map(([code, value]) => ({
+        labels: { ...labels, grpc_status: grpcName(code) },
         value,
       })),
   },
@@ -67,7 +78,7 @@ const REQUEST_METRICS: readonly RequestMetric[] = [
   },
   {
     name: 'underpass_http_resends_total',
-    help: 'Requests sent again because the connection that was to be reused had been closed.',
+    help: 'Requests sent again because the connection that was to be reused had been closed, or the stream was refused.',
     type: 'counter',
     of: (requests, labels) => [{ labels, value: requests.resends }],
   },

@@ -21,7 +21,11 @@ export class Span {
   readonly error: ErrorCode | undefined
   readonly details: string
   readonly attempts: number
-  readonly minor: number
+  /** HTTP's: `1.1`, `2`. */
+  readonly version: string
+  readonly isGrpc: boolean
+  /** Of a call of gRPC: what it ended with. */
+  readonly grpcStatus: number
   readonly duration: Millis
 
   constructor(exchange: Exchange, observation: Observation, duration: Millis) {
@@ -34,7 +38,9 @@ export class Span {
     this.error = exchange.error
     this.details = exchange.details
     this.attempts = exchange.attempt
-    this.minor = exchange.request.minor
+    this.version = exchange.speaks === 'http2' ? '2' : `1.${exchange.request.minor}`
+    this.isGrpc = exchange.isGrpc
+    this.grpcStatus = exchange.grpcStatus
     this.duration = duration
   }
 }

@@ -1,21 +1,22 @@
 // The stage that chooses an endpoint for each request, and another one for a request of which nothing was sent.
 //
-// Such a request goes to another endpoint whatever its method. One that was sent on a connection that had carried
-// others, and found it closed, is sent once more on a new one if its method is safe (RFC 9110 section 9.2.1), since
-// servers close idle connections at will. Everything else that fails is for the retry policy above. Requests wait here
-// when the service's connections are all in use.
+// Such a request goes to another endpoint whatever its method, and so does one that its endpoint said it has not
+// processed (RFC 9113 section 8.7). One that was sent on a connection that had carried others, and found it closed, is
+// sent once more on a new one if its method is safe (RFC 9110 section 9.2.1), since servers close idle connections at
+// will. Everything else that fails is for the retry policy above. Requests wait here when the service's connections are
+// all in use.
 
 import type { Clock } from '../../lib/clock.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import type { Random } from '../../lib/random.ts'
 import { isSafe } from '../http/method.ts'
-import type { Destination } from '../stack/destination.ts'
+import type { Destination, Wire } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
-import { type Exchange, NO_AFFINITY, type Stage } from '../stack/exchange.ts'
+import { type Exchange, NO_AFFINITY, NO_GRPC_STATUS, type Stage } from '../stack/exchange.ts'
 import { reportedError } from '../stack/proxy-status.ts'
 import { ResilienceCounters } from '../stack/resilience-counters.ts'
 
-/** A try is taken back because its endpoint's own sidecar could not connect, for another endpoint: so often at most. */
+/** A try is given to another endpoint, because its endpoint's own sidecar could not connect or it refused the stream: so often at most. */
 const MOST_TAKEN_BACK = 3
 /** Endpoints are tried until each has failed, but none is begun with after so many connect timeouts. */
 const MOST_CONNECT_TIMEOUTS = 5
@@ -27,8 +28,8 @@ export interface BalancingHost {
   readonly random: Random
   isOwnPort(address: Endpoint['address']): boolean
   connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void
-  /** Of connections to that endpoint, in the protocol that it is spoken to in. */
-  makePool(endpoint: Endpoint): Pool
+  /** Of connections to that endpoint, which is spoken to in that codec. */
+  makePool(endpoint: Endpoint, wire: Wire): Pool
 }
 
 export class Balancing implements Stage {
@@ -51,8 +52,7 @@ export class Balancing implements Stage {
       this.#above.ended(exchange, exchange.failure ?? 'no-endpoints')
       return
     }
-    const { health, connectTimeout } = this.#destination
-    if (health?.failsFast === true && endpoint.ejectedUntil > exchange.now) {
+    if (this.#destination.health?.failsFast === true && endpoint.ejectedUntil > exchange.now) {
       // After a failed attempt that is what the client hears of: the other endpoints were asked.
       if (exchange.failure === undefined) {
         this.#shed(exchange, 'circuit-open', this.#destination.service)
@@ -66,19 +66,13 @@ export class Balancing implements Stage {
       this.#above.ended(exchange, 'proxy-loop')
       return
     }
-    const pool = this.#poolOf(endpoint)
-    if (this.#mustWait(pool, exchange)) {
-      this.#wait(exchange)
+    if (!this.#mustWait(this.#poolOf(endpoint, exchange), exchange)) {
+      this.#send(exchange, endpoint)
       return
     }
-    exchange.attempt += 1
-    exchange.endpoint = endpoint
-    exchange.sentAt = exchange.now
-    endpoint.probing(exchange.now, connectTimeout)
-    health?.chosen(exchange, endpoint)
-    endpoint.open += 1
-    endpoint.counters.forRequests(exchange.route.name).active += 1
-    pool.open(exchange)
+    const other = this.#withRoom(exchange)
+    if (other === undefined) this.#wait(exchange)
+    else this.#send(exchange, other)
   }
 
   headers(exchange: Exchange): void {
@@ -112,9 +106,21 @@ export class Balancing implements Stage {
     this.#above.ended(exchange, error)
   }
 
+  #send(exchange: Exchange, endpoint: Endpoint): void {
+    const { health, connectTimeout } = this.#destination
+    exchange.attempt += 1
+    exchange.endpoint = endpoint
+    exchange.sentAt = exchange.now
+    endpoint.probing(exchange.now, connectTimeout)
+    health?.chosen(exchange, endpoint)
+    endpoint.open += 1
+    endpoint.counters.forRequests(exchange.route.name).active += 1
+    this.#poolOf(endpoint, exchange).open(exchange)
+  }
+
   /** Why the endpoint's own sidecar could not connect to it, if that is all that the response says. */
-  #told({ response }: Exchange, { key }: Endpoint): ErrorCode | undefined {
-    const error = response === undefined ? undefined : reportedError(response, key)
+  #told({ response, isGrpc }: Exchange, { key }: Endpoint): ErrorCode | undefined {
+    const error = response === undefined ? undefined : reportedError(response, key, isGrpc)
     return error !== undefined && ERRORS[error].retriable ? error : undefined
   }
 
@@ -124,6 +130,7 @@ export class Balancing implements Stage {
     if (attempts >= MOST_TAKEN_BACK || !exchange.rewind()) return false
     const { upstream } = exchange
     exchange.status = 0
+    exchange.grpcStatus = NO_GRPC_STATUS
     exchange.response = undefined
     exchange.details = endpoint.key
     // The connection to the sidecar was good: it is the endpoint that was not.
@@ -153,20 +160,42 @@ export class Balancing implements Stage {
     return (Math.imul(affinity, SPREAD) >>> 0) / 0x1_0000_0000
   }
 
-  #poolOf(endpoint: Endpoint): Pool {
-    const known = endpoint.requests
+  #poolOf(endpoint: Endpoint, exchange: Exchange): Pool {
+    const wire = this.#wireFor(exchange)
+    const known = wire === 'http2' ? endpoint.streams : endpoint.requests
     // One that discovery took away and gave back begins anew; the old one ends with what it carries.
     if (known !== undefined && !known.isRetired) return known
-    const pool = this.#host.makePool(endpoint)
-    endpoint.requests = pool
+    const pool = this.#host.makePool(endpoint, wire)
+    if (wire === 'http2') endpoint.streams = pool
+    else endpoint.requests = pool
     return pool
+  }
+
+  #wireFor({ request, speaks, isAgreed, isGrpc }: Exchange): Wire {
+    // Only HTTP/1.1 can become another protocol by asking for it.
+    if (request.upgrade) return 'http1'
+    // Who speaks HTTP/2 unasked knows that the endpoint does; of others only gRPC leaves no choice.
+    const guess = isAgreed && !isGrpc ? 'http1' : speaks
+    return this.#destination.wire ?? guess
   }
 
   /** True if the service's connections are all in use; an idle one of another endpoint makes room. */
   #mustWait(pool: Pool, exchange: Exchange): boolean {
     const destination = this.#destination
     if (destination.open < destination.maxConnections || pool.hasIdleFor(exchange)) return false
-    return !destination.picker.endpoints.some(({ requests }) => requests?.evict() === true)
+    return !destination.picker.endpoints.some((endpoint) => endpoint.evict())
+  }
+
+  /** Instead of a connection that is not to be had: an endpoint whose own has room for another stream. */
+  #withRoom(exchange: Exchange): Endpoint | undefined {
+    if (this.#wireFor(exchange) !== 'http2') return undefined
+    const { tried, now } = exchange
+    return this.#destination.picker.endpoints.find(
+      (endpoint) =>
+        endpoint.streams?.hasIdleFor(exchange) === true &&
+        Math.max(endpoint.avoidUntil, endpoint.ejectedUntil) <= now &&
+        !tried.includes(endpoint),
+    )
   }
 
   #wait(exchange: Exchange): void {
@@ -191,6 +220,7 @@ export class Balancing implements Stage {
     endpoint.counters.forRequests(exchange.route.name).active -= 1
     const { health } = this.#destination
     if (health === undefined) return
+    if (error === undefined && exchange.isGrpc) health.concluded(exchange, endpoint)
     if (error === undefined || ERRORS[error].source === 'downstream') {
       health.left(exchange, endpoint)
     } else {
@@ -212,19 +242,36 @@ export class Balancing implements Stage {
       exchange.tried.push(endpoint)
       return true
     }
-    if (error !== 'upstream-reset' || exchange.status !== 0) return false
+    if (exchange.status !== 0) return false
+    if (error === 'stream-refused') return this.#goesElsewhere(exchange, endpoint)
+    if (error !== 'upstream-reset') return false
     const isStale = exchange.wasReused && !exchange.needsNew && isSafe(exchange.request.method)
     if (!isStale || !exchange.rewind()) return false
     exchange.needsNew = true
     endpoint.counters.forRequests(exchange.route.name).resends += 1
     return true
   }
+
+  /** Nobody has acted on it, whatever its method: to another endpoint if there is one. */
+  #goesElsewhere(exchange: Exchange, endpoint: Endpoint): boolean {
+    const attempts = exchange.attempt - exchange.earlierAttempts
+    if (attempts >= MOST_TAKEN_BACK || !exchange.rewind()) return false
+    const { tried } = exchange
+    const { endpoints } = this.#destination.picker
+    tried.push(endpoint)
+    if (endpoints.every((other) => tried.includes(other))) tried.pop()
+    endpoint.counters.forRequests(exchange.route.name).resends += 1
+    return true
+  }
 }
 
-/** A connection to the destination is free or gone: those that have waited longest go on, as far as there is room. */
+/**
+ * A connection to the destination is free or gone: those that have waited longest go on, as far as there is room. Each
+ * is asked once: what room there is may be of no use to it, and then it waits on.
+ */
 export function resumePending(destination: Destination, now: number): void {
   const { pending } = destination
-  while (pending.length > 0 && hasRoom(destination)) {
+  for (let left = pending.length; left > 0 && hasRoom(destination); left -= 1) {
     const next = pending.shift()
     if (next === undefined) return
     next.now = now
@@ -233,7 +280,5 @@ export function resumePending(destination: Destination, now: number): void {
 }
 
 function hasRoom({ open, maxConnections, picker }: Destination): boolean {
-  return (
-    open < maxConnections || picker.endpoints.some(({ requests }) => requests?.hasIdle === true)
-  )
+  return open < maxConnections || picker.endpoints.some(({ hasIdle }) => hasIdle)
 }

@@ -7,10 +7,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
-import { Field, fieldBits, HOP_BY_HOP } from '../http/fields.ts'
+import { Field, fieldBits } from '../http/fields.ts'
 import { Event } from '../http/h1/event.ts'
 import { HeadWriter } from '../http/h1/head-writer.ts'
-import { TRAILERS_LINES, UPGRADE_LINE, UPGRADE_TRAILERS_LINES } from '../http/h1/hop-lines.ts'
 import { ResponseReader } from '../http/h1/response-reader.ts'
 import { askedBy } from '../http/h1/response-rules.ts'
 import { Staging } from '../http/h1/staging.ts'
@@ -24,10 +23,8 @@ import type { ByteCounters } from '../net/relay.ts'
 import type { Exchange, Upstream } from '../stack/exchange.ts'
 import { timeoutOf } from './keep-alive.ts'
 import { isShort, Leftover } from './leftover.ts'
-import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
+import { writeRequestHead } from './request-head.ts'
 
-const UPGRADE = fieldBits(Field.upgrade)
-const HOST = fieldBits(Field.host)
 const KEEP_ALIVE = fieldBits(Field.keepAlive)
 
 /** What all connections to an endpoint share. */
@@ -98,8 +95,8 @@ export class H1Upstream implements Receiver, Upstream {
     exchange.requestEnded = false
     this.uses += 1
     this.#reader.expect(askedBy(request))
-    this.#writeHead(exchange, request)
-    this.#staging.head()
+    writeRequestHead(this.#writer, exchange, this.#host.clock)
+    this.#staging.head(request.framing === Framing.stream)
     exchange.downstream.ready()
   }
 
@@ -107,12 +104,13 @@ export class H1Upstream implements Receiver, Upstream {
     this.#staging.body(bytes, start, end)
   }
 
-  trailers(_head: Head): void {
-    // TODO
+  trailers(fields: Head): void {
+    this.#staging.trailers(fields)
   }
 
   end(): void {
     this.#requestEnded = true
+    this.#staging.end()
     if (this.#exchange !== undefined) this.#exchange.requestEnded = true
   }
 
@@ -251,23 +249,6 @@ export class H1Upstream implements Receiver, Upstream {
     return this.#outlet.write(bytes)
   }
 
-  #writeHead(exchange: Exchange, request: Head): void {
-    const writer = this.#writer
-    // RFC 9110 section 7.8: an upgrade is offered again on this hop, since we can become the tunnel it asks for.
-    const hop = request.upgrade ? HOP_BY_HOP & ~UPGRADE : HOP_BY_HOP
-    writer.request(request, hop | exchange.requestCut | cutForResilience(exchange))
-    // RFC 9112 section 3.2: HTTP/1.0 may come without a Host, HTTP/1.1 must not leave without one.
-    exchange.lacksHost ||= !request.has(HOST)
-    if (exchange.lacksHost) writer.add('Host', exchange.endpoint?.key ?? '')
-    if (request.upgrade) {
-      writer.addLines(request.trailersWelcome ? UPGRADE_TRAILERS_LINES : UPGRADE_LINE)
-    } else if (request.trailersWelcome) {
-      writer.addLines(TRAILERS_LINES)
-    }
-    if (exchange.requestLines !== undefined) writer.addLines(exchange.requestLines)
-    addResilienceLines(writer, exchange, request, this.#host.clock)
-  }
-
   #read(exchange: Exchange, chunk: Buffer): void {
     const reader = this.#reader
     const downstream = exchange.downstream
@@ -291,6 +272,11 @@ export class H1Upstream implements Receiver, Upstream {
         downstream.interim(reader.head)
       } else if (event === Event.end) {
         this.#responseEnded = true
+        const { trailers } = reader.body
+        // Where the chunks are passed on as they came, these are among them.
+        if (exchange.plainBody && trailers !== undefined && trailers.count > 0) {
+          downstream.trailers(trailers)
+        }
         downstream.end()
       }
     } while (event < Event.end && event !== Event.more)

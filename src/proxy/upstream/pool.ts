@@ -5,22 +5,21 @@
 // close idle connections when they like: a request that could not be sent again gets only a connection that was in
 // use a moment ago. What happens to a request that fails is decided above.
 
-import type { SocketAddress } from '../../lib/address.ts'
-import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import type { Limits } from '../http/limits.ts'
 import { isSafe } from '../http/method.ts'
-import type { Connection, Dial, Dialer } from '../net/connection.ts'
+import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { ConnectionCounters } from '../stack/counters.ts'
-import type { Destination } from '../stack/destination.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import { connectError } from './connect-error.ts'
 import { H1Upstream, type UpstreamHost } from './h1-upstream.ts'
 import type { Leftover } from './leftover.ts'
-import { pathOf } from './path.ts'
+import { type DialOwner, type Held, PoolDial } from './pool-dial.ts'
+import type { PoolHost } from './pool-host.ts'
 
 /** Idle connections kept for an endpoint. */
 const MOST_IDLE = 256
@@ -34,28 +33,7 @@ const TRUSTED_IDLE: Millis = 1000
 /** By so much the age at which the server was seen to close is raised each second. */
 const FORGETTING = 1.02
 
-/** What the pools of a proxy share. */
-export interface PoolHost {
-  readonly clock: Clock
-  readonly limits: Limits
-  connect(address: SocketAddress, dialer: Dialer): Dial
-  /** `path` (see `pathOf`) of a connection of ours that begins, or has ended; the depth of who caused it. */
-  connecting(depth: number, path: string): void
-  disconnected(path: string): void
-  connectFailed(attempt: number, endpoint: Endpoint, reason: ErrorCode, errno: string): void
-  /** A response of the endpoint was refused, for the reason of that name. */
-  refused(endpoint: Endpoint, reason: string): void
-  /** A connection to the destination is free or gone. */
-  roomMade(destination: Destination): void
-}
-
-/** A pooled connection, and what is to be undone when it ends. */
-interface Held {
-  readonly destination: Destination
-  readonly path: string
-}
-
-export class H1Pool implements Pool, UpstreamHost {
+export class H1Pool implements Pool, UpstreamHost, DialOwner {
   readonly endpoint: Endpoint
   readonly clock: Clock
   readonly limits: Limits
@@ -202,7 +180,7 @@ export class H1Pool implements Pool, UpstreamHost {
     return this.#isRetired && this.size === 0
   }
 
-  connected(dial: PoolDial, connection: Connection): void {
+  dialled(dial: PoolDial, connection: Connection): void {
     this.#dials.delete(dial)
     this.counters.opened += 1
     const upstream = new H1Upstream(connection, this)
@@ -210,7 +188,7 @@ export class H1Pool implements Pool, UpstreamHost {
     this.released(upstream, this.clock.now())
   }
 
-  failed(dial: PoolDial, errno: string): void {
+  dialFailed(dial: PoolDial, errno: string): void {
     this.#dials.delete(dial)
     this.#host.disconnected(dial.path)
     dial.destination.open -= 1
@@ -246,54 +224,5 @@ export class H1Pool implements Pool, UpstreamHost {
     if (connection.uses === 0) return UNUSED_TIMEOUT
     const hint = connection.keepAliveHint
     return hint > 0 ? Math.min(IDLE_TIMEOUT, Math.max(hint - 1000, hint / 2)) : IDLE_TIMEOUT
-  }
-}
-
-/** A connection that is being opened because a request found none. */
-class PoolDial implements Dialer {
-  readonly destination: Destination
-  path = ''
-  readonly #pool: H1Pool
-  readonly #dial: Dial
-  readonly #timer: Timer
-  #isOver = false
-
-  constructor(pool: H1Pool, host: PoolHost, exchange: Exchange) {
-    const { address } = pool.endpoint
-    this.#pool = pool
-    this.destination = exchange.destination
-    this.destination.open += 1
-    this.#dial = host.connect(address, this)
-    const register = (): void => {
-      if (this.#isOver || this.#dial.local === undefined || this.path !== '') return
-      this.path = pathOf(this.#dial.local, address)
-      host.connecting(exchange.depth, this.path)
-    }
-    register()
-    // Streams know their own address a tick later.
-    if (this.path === '') process.nextTick(register)
-    this.#timer = host.clock.after(this.destination.connectTimeout, () => {
-      // An answer that has long arrived must not lose against a timer that ran out in a stall.
-      host.clock.afterPoll(() => {
-        if (this.#isOver) return
-        this.#dial.cancel()
-        this.onConnectFailed('ETIMEDOUT')
-      })
-    })
-  }
-
-  onConnected(connection: Connection): void {
-    this.#end()
-    this.#pool.connected(this, connection)
-  }
-
-  onConnectFailed(code: string): void {
-    this.#end()
-    this.#pool.failed(this, code)
-  }
-
-  #end(): void {
-    this.#isOver = true
-    this.#timer.cancel()
   }
 }

@@ -1,6 +1,6 @@
 // What the next hop is told of a request's resilience: how long it has, and which time it is sent.
 //
-// What is left travels as x-envoy-expected-rq-timeout-ms, and as grpc-timeout where the request had one; each try says
+// What is left travels as x-envoy-expected-rq-timeout-ms, and as grpc-timeout in calls of gRPC; each try says
 // what is left when it is sent. A request that is sent again may carry the lines of its last try: they are cut and
 // written anew. How long a request has is left to resilience.
 
@@ -49,7 +49,7 @@ export function addResilienceLines(
     const left = Math.min(deadline - clock.now(), route.timeouts.perTry)
     const whole = Math.max(1, Math.floor(left))
     writer.addNumber(EXPECTED_LINE, Math.min(whole, MOST_EXPECTED), END)
-    if (request.has(GRPC)) addGrpc(writer, whole)
+    if (exchange.isGrpc || request.has(GRPC)) addGrpc(writer, whole)
   }
   if (sent > 1 && destination.direction === 'outbound') writer.addNumber(ATTEMPT_LINE, sent, END)
 }

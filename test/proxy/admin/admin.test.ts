@@ -234,7 +234,8 @@ t.test('admin: breakers are shown where a policy ejects endpoints', async (t) =>
   const nothing = (): undefined => undefined
   destination.health = {
     ...{ isPanicking: true, isRamping: false, failsFast: false, ejected: 1 },
-    ...{ chosen: nothing, answered: nothing, failed: nothing, left: nothing, sweep: nothing },
+    ...{ chosen: nothing, answered: nothing, concluded: nothing, failed: nothing },
+    ...{ left: nothing, sweep: nothing },
     view: (endpoint, now) => {
       t.equal(now, 5000)
       const view = views[endpoints.indexOf(endpoint)]

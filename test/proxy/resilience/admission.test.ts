@@ -2,10 +2,16 @@
 
 import t from 'tap'
 import type { ErrorCode } from '../../../src/lib/errors.ts'
+import { GrpcStatus } from '../../../src/lib/grpc-status.ts'
 import { seededRandom } from '../../../src/lib/random.ts'
 import { TimerWheel } from '../../../src/lib/timer-wheel.ts'
 import { Admission, type ConcurrencyRules } from '../../../src/proxy/resilience/admission.ts'
-import { type Exchange, NO_PLACE, type Stage } from '../../../src/proxy/stack/exchange.ts'
+import {
+  type Exchange,
+  NO_GRPC_STATUS,
+  NO_PLACE,
+  type Stage,
+} from '../../../src/proxy/stack/exchange.ts'
 import { NO_LIMIT } from '../../../src/proxy/stack/route.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { logLines } from '../../support/log-lines.ts'
@@ -279,18 +285,20 @@ t.test('admission: no place is lost, whatever happens', async (t) => {
 t.test('admission: the limit follows latency', async (t) => {
   const f = new Alone(limited(undefined, { adaptive: 'gradient', min: 4 }))
   t.equal(f.admission.limit, 20)
-  const answer = (exchange: Exchange, status: number): void => {
+  const answer = (exchange: Exchange, status: number, grpcStatus = NO_GRPC_STATUS): void => {
     exchange.now = f.clock.now()
     exchange.status = status
+    exchange.grpcStatus = grpcStatus
     f.admission.headers(exchange)
     f.end(exchange)
   }
-  const round = (time: number, status: number): void => {
+  const round = (time: number, status: number, grpcStatus?: number): void => {
     const all = Array.from({ length: f.admission.limit }, () => f.open())
     f.clock.advance(time)
-    for (const each of all) answer(each, status)
+    for (const each of all) answer(each, status, grpcStatus)
   }
   for (let count = 0; count < 30; count++) round(10, 500)
+  for (let count = 0; count < 30; count++) round(10, 200, GrpcStatus.unavailable)
   t.equal(f.admission.limit, 20, 'failures say nothing')
   for (let count = 0; count < 100; count++) round(10, 200)
   const good = f.admission.limit

@@ -2,7 +2,6 @@
 
 import t from 'tap'
 import { PERIOD } from '../../../src/lib/timer-wheel.ts'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
 import { AFTER, clientOf, HEDGED, hedged } from './hedged.ts'
 import { NOTHING, Tries } from './tries.ts'
 
@@ -196,7 +195,7 @@ t.test('hedging: what is added to a request is added to the second try too', asy
   const exchange = f.request({ fields: ['Content-Length: 3'], isAtHand: false })
   exchange.requestLines = Buffer.from('X-A: b\r\n')
   exchange.requestCut = 4
-  exchange.replay = new Replay(exchange.request)
+  exchange.keepForReplay()
   f.retrying.open(exchange)
   f.last.send(false)
   exchange.requestEnded = true

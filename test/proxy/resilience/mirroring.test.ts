@@ -3,9 +3,9 @@
 import t from 'tap'
 import { Mirroring } from '../../../src/proxy/resilience/mirroring.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
-import type { Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
+import { Exchange, type Upstream } from '../../../src/proxy/stack/exchange.ts'
 import type { FindService } from '../../../src/proxy/stack/route.ts'
+import { streamedRequest } from '../http/streamed.ts'
 import { destination, exchange, FakeWorld, Notes } from './bare-way.ts'
 
 const MIRROR = { service: 'next.default', port: 80, share: 0.5 }
@@ -84,6 +84,31 @@ class Taker implements Upstream {
   abandon(): void {}
 }
 
+t.test('mirroring: a copy of a call fails by its code', async (t) => {
+  for (const [status, grpcStatus, isBad] of [
+    [200, 0, false],
+    [200, 5, false],
+    [200, 14, true],
+    [200, -1, true],
+    [503, 0, true],
+  ] as const) {
+    const f = new Way()
+    const call = f.open()
+    call.isGrpc = true
+    call.kept = Buffer.from(GET)
+    call.requestEnded = true
+    f.mirroring.ended(call, undefined)
+    f.world.clock.advance(1)
+    const [copy] = f.copies
+    if (copy === undefined) throw new Error('no copy')
+    t.ok(copy.isGrpc)
+    copy.status = status
+    copy.grpcStatus = grpcStatus
+    copy.downstream.over()
+    t.same(f.counts, [1, 0, isBad ? 1 : 0], `${status} ${grpcStatus}`)
+  }
+})
+
 t.test('mirroring: a route without it is left alone', async (t) => {
   const way = new Way()
   const made = exchange(way.world, {}, GET, way.shop)
@@ -111,6 +136,7 @@ t.test('mirroring: a share of the requests is copied, when the response is there
   t.same(way.counts, [1, 0, 0])
   const copy = way.copies[0]
   t.equal(copy?.request.authority, 'shop-shadow:80')
+  t.same([copy?.speaks, copy?.isGrpc], ['http1', false])
   t.same([copy?.source, copy?.depth, copy?.destination], ['10.0.0.1', 2, way.next])
 })
 
@@ -160,8 +186,8 @@ t.test('mirroring: bodies are kept up to 64 KiB', async (t) => {
 t.test('mirroring: what another stage keeps already is used', async (t) => {
   const way = new Way()
   const made = exchange(way.world, { mirror: MIRROR }, post('Content-Length: 1'), way.shop)
-  const replay = new Replay(made.request)
-  made.replay = replay
+  made.keepForReplay()
+  const { replay } = made
   way.mirroring.open(made)
   t.equal(made.replay, replay)
 })
@@ -255,6 +281,34 @@ t.test('mirroring: what was kept of a copy is what it gives when it is sent agai
   copy.upstream = taker
   copy.downstream.ready()
   t.same([taker.text, taker.ends], ['abc', 1])
+})
+
+t.test('mirroring: a copy goes in the protocol of its original, with its own bytes', async (t) => {
+  const way = new Way()
+  const client = exchange(way.world, {}, GET, way.shop)
+  const request = streamedRequest()
+  const made = new Exchange(way.shop, client.downstream, request, '10.0.0.1', 2)
+  made.speaks = 'http2'
+  for (const body of ['abc', 'xyzxyz']) {
+    made.begin(0)
+    made.isGrpc = true
+    made.route = { ...made.route, mirror: { ...MIRROR, share: 1 } }
+    way.mirroring.open(made)
+    t.ok(made.isMirrored)
+    made.replay?.add(Buffer.from(body), 0, body.length)
+    made.requestEnded = true
+    way.mirroring.headers(made)
+    // The original is over, and its memory is the next one's, before the copy is sent.
+    made.replay?.body.fill(0)
+  }
+  const texts = way.copies.map((copy) => {
+    t.same([copy.speaks, copy.isGrpc], ['http2', true])
+    const taker = new Taker()
+    copy.upstream = taker
+    copy.downstream.ready()
+    return `${copy.request.contentLength} ${taker.text}`
+  })
+  t.same(texts, ['3 abc', '6 xyzxyz'])
 })
 
 t.test('mirroring: how copies end is counted, and nothing of them stays', async (t) => {

@@ -1,7 +1,6 @@
 // What is kept of a request so that it can be sent again, and that it is the same then.
 
 import t from 'tap'
-import { Replay } from '../../../src/proxy/stack/replay.ts'
 import { type Asked, Tries, type Wish } from './tries.ts'
 
 const CHUNKED = 'Transfer-Encoding: chunked'
@@ -63,8 +62,8 @@ t.test('replay: kept where it would not be at hand, and could be sent again', as
 t.test('replay: what another stage has set stays', async (t) => {
   const f = new Tries(1, { retries: { methods: ['PUT'] } })
   const exchange = f.request({ line: 'PUT /', fields: [CHUNKED], isAtHand: false })
-  const replay = new Replay(exchange.request)
-  exchange.replay = replay
+  exchange.keepForReplay()
+  const { replay } = exchange
   f.retrying.open(exchange)
   t.equal(exchange.replay, replay)
 })

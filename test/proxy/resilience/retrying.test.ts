@@ -99,6 +99,7 @@ for (const error of Object.keys(ERRORS) as ErrorCode[]) {
         'per-try-timeout': 'per-try-timeout',
         'response-timeout': 'per-try-timeout',
         overloaded: 'refused-stream',
+        'stream-refused': 'refused-stream',
       }[error as string]
   t.test(`retrying: a try that ends with ${error} is ${cause ?? 'not sent again'}`, async (t) => {
     const f = new Tries(1, everything)

@@ -9,6 +9,7 @@ import type { Head } from '../../../src/proxy/http/head.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import type { Endpoint, Pool } from '../../../src/proxy/stack/endpoint.ts'
 import type { Downstream, Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
+import { grpcStatusOf } from '../../../src/proxy/stack/grpc.ts'
 import type { Health } from '../../../src/proxy/stack/health.ts'
 import type { FakeClock } from '../../support/fake-clock.ts'
 
@@ -115,15 +116,17 @@ export class Try implements Upstream {
     exchange.now = this.#pool.clock.now()
     exchange.status = status
     exchange.response = reader.head
+    if (exchange.isGrpc) exchange.grpcStatus = grpcStatusOf(reader.head)
     exchange.responseBytes += bytes.length
     this.#pool.headers(exchange)
     if (!this.isOver) exchange.downstream.flush()
     return this
   }
 
-  /** The response is through. */
-  finish(): void {
+  /** The response is through; with a code, trailers have said it. */
+  finish(grpcStatus?: number): void {
     const { exchange } = this
+    if (grpcStatus !== undefined) exchange.grpcStatus = grpcStatus
     this.#leave()
     exchange.downstream.end()
     exchange.now = this.#pool.clock.now()
@@ -147,8 +150,8 @@ export class Try implements Upstream {
     if (end > start) this.heard.push(bytes.toString('latin1', start, end))
   }
 
-  trailers(): void {
-    // None are sent here.
+  trailers(fields: Head): void {
+    this.heard.push(`${fields.count} trailers`)
   }
 
   end(): void {
@@ -241,6 +244,10 @@ export class HealthLog implements Health {
 
   answered({ status }: Exchange, endpoint: Endpoint): void {
     this.said.push(`answered ${endpoint.key} ${status}`)
+  }
+
+  concluded({ grpcStatus }: Exchange, endpoint: Endpoint): void {
+    this.said.push(`concluded ${endpoint.key} ${grpcStatus}`)
   }
 
   failed(_: Exchange, endpoint: Endpoint, error: ErrorCode): void {

@@ -15,6 +15,7 @@ import { ConnectionCounters } from '../../../src/proxy/stack/counters.ts'
 import { Destination } from '../../../src/proxy/stack/destination.ts'
 import { Endpoint } from '../../../src/proxy/stack/endpoint.ts'
 import { Exchange, type Stage } from '../../../src/proxy/stack/exchange.ts'
+import { isGrpc } from '../../../src/proxy/stack/grpc.ts'
 import { Balancing } from '../../../src/proxy/upstream/balancing.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { logLines } from '../../support/log-lines.ts'
@@ -113,6 +114,7 @@ export class Tries {
     exchange.begin(this.clock.now())
     exchange.requestBytes = bytes.length - 1
     exchange.isAtHand = isAtHand
+    exchange.isGrpc = isGrpc(reader.head)
     return exchange
   }
 
@@ -181,6 +183,12 @@ export function routeOf({ retries, timeouts }: Wish): ReturnType<typeof makeRout
     retries: { ...DEFAULT_RULES.retries, ...retries },
     timeouts: { ...DEFAULT_RULES.timeouts, ...timeouts },
   })
+}
+
+/** A call of gRPC, as a test may open it. */
+export const CALL: Asked = {
+  line: 'POST /shop.Cart/Add',
+  fields: ['Content-Type: application/grpc', 'TE: trailers', 'Content-Length: 0'],
 }
 
 /** 10.0.N.1:80 */

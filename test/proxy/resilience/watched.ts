@@ -87,6 +87,29 @@ export class Watched {
     this.health.answered(exchange, endpointOf(exchange))
   }
 
+  /** A call of gRPC to that endpoint. */
+  call(at = 0): Exchange {
+    const exchange = this.send(at)
+    exchange.isGrpc = true
+    return exchange
+  }
+
+  /** The end of the response to a call, with what its trailers say; -1 if they do not. */
+  conclude(exchange: Exchange, grpcStatus: number): void {
+    exchange.now = this.clock.now()
+    exchange.grpcStatus = grpcStatus
+    this.health.concluded(exchange, endpointOf(exchange))
+    this.leave(exchange)
+  }
+
+  /** A whole call: the code in the head, or after it. */
+  called(at: number, grpcStatus: number, isInHead = false): void {
+    const exchange = this.call(at)
+    if (isInHead) exchange.grpcStatus = grpcStatus
+    this.answer(exchange)
+    this.conclude(exchange, grpcStatus)
+  }
+
   /** Its end in order, or without anybody to blame. */
   leave(exchange: Exchange): void {
     this.health.left(exchange, endpointOf(exchange))

@@ -20,7 +20,7 @@ function reported(
   const field = value === undefined ? '' : `Proxy-Status: ${value}\r\n`
   const bytes = Buffer.from(`HTTP/1.1 ${status} Text\r\n${field}Content-Length: 0\r\n\r\n`)
   if (reader.read(bytes, 0, bytes.length) !== Event.head) throw new Error('no head')
-  return reportedError(reader.head, key)
+  return reportedError(reader.head, key, false)
 }
 
 t.test('proxy status: the value', async (t) => {

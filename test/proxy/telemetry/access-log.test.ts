@@ -53,6 +53,7 @@ t.test('access log: a request that was answered', async (t) => {
     method: 'POST',
     target: '/cart?item=1',
     authority: 'shop:80',
+    protocol: 'HTTP/1.1',
     service: 'shop.default:80',
     endpoint: '198.18.0.7:8080',
     status: 201,
@@ -75,6 +76,27 @@ t.test('access log: a request that failed', async (t) => {
     { status: 0, attempts: 2, error: 'endpoint-timeout', details: 'tried 2', service: 'local' },
   ])
   t.notOk('endpoint' in (lines[0] ?? {}))
+})
+
+t.test('access log: a call of gRPC, by its name', async (t) => {
+  const { observer, lines } = await open()
+  for (const [code, error] of [
+    [0, undefined],
+    [14, 'no-endpoints'],
+  ] as const) {
+    const exchange = exchangeOf({ line: 'POST /shop.Cart/Add' })
+    exchange.speaks = 'http2'
+    exchange.isGrpc = true
+    observer.began(exchange)
+    exchange.grpcStatus = code
+    exchange.error = error
+    observer.ended(answered(exchange, 200))
+  }
+  t.match(lines, [
+    { protocol: 'HTTP/2', status: 200, grpcStatus: 'OK' },
+    { protocol: 'HTTP/2', grpcStatus: 'UNAVAILABLE', error: 'no-endpoints' },
+  ])
+  t.notOk('grpcStatus' in ((await lineOf({})) ?? {}))
 })
 
 t.test('access log: the name of a route that a policy has', async (t) => {

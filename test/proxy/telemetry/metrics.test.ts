@@ -10,7 +10,7 @@ interface Sample {
   readonly value: number
 }
 
-const SAMPLE = /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)$/
+const SAMPLE = /^([a-z_][a-z0-9_]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)$/
 const LABEL = /([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"/g
 
 /** Every sample of a page; throws at a line that is not of the text format. */
@@ -18,9 +18,9 @@ function parse(page: string): Sample[] {
   const typed = new Set<string>()
   const samples: Sample[] = []
   for (const line of page.split('\n')) {
-    const type = /^# TYPE ([a-z_]+) (counter|gauge)$/.exec(line)?.[1]
+    const type = /^# TYPE ([a-z_][a-z0-9_]*) (counter|gauge)$/.exec(line)?.[1]
     if (type !== undefined) typed.add(type)
-    if (line === '' || /^# (TYPE|HELP) [a-z_]+ ./.test(line)) continue
+    if (line === '' || /^# (TYPE|HELP) [a-z_][a-z0-9_]* ./.test(line)) continue
     const [, name = '', labels = '', value] = SAMPLE.exec(line) ?? []
     if (!typed.has(name)) throw new Error(`not a sample with a type before it: ${line}`)
     const pairs = [...labels.matchAll(LABEL)].map(([, key = '', text = '']) => [

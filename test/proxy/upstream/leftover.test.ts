@@ -2,11 +2,14 @@
 
 import t, { type Test } from 'tap'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { DEFAULT_H2_LIMITS } from '../../../src/proxy/http/h2/h2-limits.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { PENDING } from '../../../src/proxy/net/connection.ts'
+import { Turn } from '../../../src/proxy/net/turn.ts'
 import type { Destination } from '../../../src/proxy/stack/destination.ts'
 import { type Downstream, Exchange, type Stage } from '../../../src/proxy/stack/exchange.ts'
-import { H1Pool, type PoolHost } from '../../../src/proxy/upstream/pool.ts'
+import { H1Pool } from '../../../src/proxy/upstream/pool.ts'
+import type { PoolHost } from '../../../src/proxy/upstream/pool-host.ts'
 import type { FakeConnection } from '../../support/fake-sockets.ts'
 import { Fixture } from './fixture.ts'
 
@@ -85,11 +88,14 @@ class Way implements Stage {
     const host: PoolHost = {
       clock: this.f.clock,
       limits: DEFAULT_LIMITS,
+      h2Limits: DEFAULT_H2_LIMITS,
+      turn: new Turn(),
       connect: (address, dialer) => this.f.sockets.connect(address, dialer),
       connecting: () => undefined,
       disconnected: () => undefined,
       connectFailed: () => undefined,
       refused: (_, reason) => this.refusals.push(reason),
+      brokeRules: () => undefined,
       roomMade: () => undefined,
     }
     this.pool = new H1Pool(endpoint, host)

@@ -2,12 +2,14 @@
 // one hop only, with our version, and with what the caller adds.
 //
 // Ranges of bytes between the fields taken out are copied into a buffer that is used again for the next head, unless
-// the caller says that somebody still has it. What to add and take out is left to the callers.
+// the caller says that somebody still has it. Bytes of the body may follow, behind the head or without one. What to
+// add and take out is left to the callers.
 
 import { CLASS, CR, LF, SP, TEXT, TOKEN, ZERO } from '../characters.ts'
 import { Field, HOP_BY_HOP } from '../fields.ts'
 import type { Head } from '../head.ts'
 import type { HeadOutput } from '../head-output.ts'
+import type { SliceTaker } from '../slices.ts'
 
 const FIRST_SIZE = 1024
 const LARGE = 8 * FIRST_SIZE
@@ -20,7 +22,7 @@ const MOST_DIGITS = 16
 const LENGTH = 1 << Field.contentLength
 const EXPECT = 1 << Field.expect
 
-export class HeadWriter implements HeadOutput {
+export class HeadWriter implements HeadOutput, SliceTaker {
   #buffer: Buffer = Buffer.allocUnsafe(FIRST_SIZE)
   #view: DataView = viewOf(this.#buffer)
   /** What was given last: the next head of the same length needs no new object. */
@@ -86,14 +88,39 @@ export class HeadWriter implements HeadOutput {
     this.#copyRange(after, 0, after.length)
   }
 
-  /**
-   * Ends the head and gives its bytes, or undefined if something added could break it. Bytes of the body, if given,
-   * are copied behind it, so that a small message leaves in one write. They are good until the next head begins.
-   */
-  finish(body?: Buffer, start = 0, end = 0): Buffer | undefined {
-    this.#reserve(2 + end - start)
+  /** Ends the head and gives its bytes, as {@link take} does. */
+  finish(): Buffer | undefined {
+    this.endHead()
+    return this.take()
+  }
+
+  /** Begins bytes that follow a head which has left. */
+  piece(): void {
+    this.#sound = true
+    this.#end = 0
+    // Not as large as the last: one large head must not make every head that waits as large.
+    if (this.#isTaken) this.#renew(FIRST_SIZE)
+  }
+
+  /** What is added from now on follows the head. */
+  endHead(): void {
+    this.#reserve(2)
     this.#crlf()
-    if (body !== undefined) this.#copyRange(body, start, end)
+  }
+
+  /** Makes room at once for so many bytes that are going to be added. */
+  room(size: number): void {
+    this.#reserve(size)
+  }
+
+  /** Adds bytes of the body, as they are. */
+  body(bytes: Buffer, start: number, end: number): void {
+    this.#reserve(end - start)
+    this.#copyRange(bytes, start, end)
+  }
+
+  /** All that was written, or undefined if something added could break it; good until the next head or piece begins. */
+  take(): Buffer | undefined {
     if (!this.#sound) return undefined
     if (this.#given.length !== this.#end) this.#given = this.#buffer.subarray(0, this.#end)
     return this.#given
@@ -110,10 +137,7 @@ export class HeadWriter implements HeadOutput {
   }
 
   #begin(head: Head): void {
-    this.#sound = true
-    this.#end = 0
-    // Not as large as the last: one large head must not make every head that waits as large.
-    if (this.#isTaken) this.#renew(FIRST_SIZE)
+    this.piece()
     this.#reserve(head.end - head.start)
   }
 
@@ -168,7 +192,10 @@ export class HeadWriter implements HeadOutput {
 
   /** Makes room; what was written of this head moves along. */
   #reserve(size: number): void {
-    if (this.#end + size > this.#buffer.length) this.#renew(2 * (this.#end + size))
+    const all = this.#end + size
+    if (all <= this.#buffer.length) return
+    // Bodies are not followed by much.
+    this.#renew(all > LARGE ? all + FIRST_SIZE : 2 * all)
   }
 
   #renew(size: number): void {

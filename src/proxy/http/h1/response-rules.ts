@@ -51,7 +51,8 @@ function grantsUpgrade(head: Head, asked: number, options: number): boolean {
   )
 }
 
-function judgeBody(head: Head, asked: number): Refusal {
+/** Whether there is a body, for all that the fields say. The same in HTTP/2. */
+export function judgeBody(head: Head, asked: number): Refusal {
   const status = head.status
   const tunnel = status === 101 || ((asked & Asked.connect) !== 0 && status >= 200 && status < 300)
   if (tunnel || status < 200 || status === 204) {

@@ -1,9 +1,12 @@
 // A message, or a piece of one, that is ready to leave but must not yet: until all bytes at hand are found sound.
 //
-// A head and a small body leave as one buffer in one write; a large body leaves from where it was read, uncopied.
-// What is staged is all from one read.
+// A head and a small body leave as one buffer in one write; a large body in one piece leaves from where it was read,
+// uncopied. Pieces that lie apart are joined, for a write costs more than a copy, and so are those that must be framed
+// as chunks. What is staged is all from one read.
 
+import type { Head } from '../head.ts'
 import { Slices } from '../slices.ts'
+import { addChunk, addLastChunk } from './chunk-lines.ts'
 import type { HeadWriter } from './head-writer.ts'
 
 /** Up to this size a body is copied behind its head: cheaper than a second write. */
@@ -18,58 +21,89 @@ export class Staging {
   readonly #writer: HeadWriter
   readonly #body: Slices = new Slices()
   #hasHead = false
+  /** What is staged of the body is content, to be framed as chunks. */
+  #isChunking = false
+  #isLast = false
+  #trailers: Head | undefined
 
-  /** The writer may be shared: nothing else is written with it between `head` and `flush`. */
+  /** The writer may be shared: what is staged is written with it in `flush` alone. */
   constructor(writer: HeadWriter) {
     this.#writer = writer
+    this.#trailers = undefined
   }
 
-  /** The writer has a head that is to be finished. */
-  head(): void {
+  /** By `flush` the writer has a head that is to be finished. It says that the body is chunked if that is to be done. */
+  head(isChunking: boolean): void {
     this.#hasHead = true
+    this.#isChunking = isChunking
   }
 
   body(bytes: Buffer, start: number, end: number): void {
     this.#body.add(bytes, start, end)
   }
 
+  /** Nothing becomes of them where the body is framed already, or by a length. Good until `flush`. */
+  trailers(fields: Head): void {
+    if (this.#isChunking) this.#trailers = fields
+  }
+
+  end(): void {
+    this.#isLast = this.#isChunking
+  }
+
   discard(): void {
     this.#hasHead = false
     this.#body.clear()
+    this.#isLast = false
+    this.#trailers = undefined
   }
 
-  /** True if a head and all that is staged leave as one buffer of our own. */
+  /** True if a head and all that is staged leave as one buffer of our own, and a small one. */
   get isWhole(): boolean {
-    const { bytes, start, end, more } = this.#body
-    return (
-      this.#hasHead && (bytes === undefined || (more === undefined && end - start <= SMALL_BODY))
-    )
+    return this.#hasHead && this.#body.length <= SMALL_BODY
   }
 
   /** What `isWhole` speaks of; undefined if a line that was added to the head could break it. */
   takeWhole(): Buffer | undefined {
-    const { bytes, start, end } = this.#body
-    const whole =
-      bytes === undefined ? this.#writer.finish() : this.#writer.finish(bytes, start, end)
-    this.discard()
-    return whole
+    this.#writer.endHead()
+    this.#join()
+    return this.#writer.take()
   }
 
   /** Writes everything. False if the sink does not take more for now. */
   flush(sink: Sink): boolean {
-    let isTaken = true
-    if (this.#hasHead) {
-      const head = this.isWhole ? this.takeWhole() : this.#writer.finish()
-      this.#hasHead = false
-      if (head !== undefined) isTaken = sink.write(head)
-      if (!isTaken) this.#writer.letGo()
+    const isJoined = this.#isChunking || this.#body.more !== undefined
+    if (this.#hasHead && (isJoined || this.isWhole)) return this.#write(sink, this.takeWhole())
+    const isTaken = !this.#hasHead || this.#write(sink, this.#writer.finish())
+    this.#hasHead = false
+    const { bytes, start, end } = this.#body
+    if (bytes === undefined && !this.#isLast) return isTaken
+    if (isJoined || bytes === undefined) {
+      this.#writer.piece()
+      this.#join()
+      return this.#write(sink, this.#writer.take())
     }
-    const { bytes, start, end, more } = this.#body
-    if (bytes === undefined) return isTaken
-    const isAll = start === 0 && end === bytes.length
-    isTaken = sink.write(isAll ? bytes : bytes.subarray(start, end)) && isTaken
-    if (more !== undefined) for (const slice of more) isTaken = sink.write(slice) && isTaken
     this.#body.clear()
-    return isTaken
+    const isAll = start === 0 && end === bytes.length
+    return sink.write(isAll ? bytes : bytes.subarray(start, end)) && isTaken
+  }
+
+  /** Adds what is staged of the body to what is written. */
+  #join(): void {
+    const writer = this.#writer
+    if (this.#isChunking) {
+      addChunk(writer, this.#body)
+      if (this.#isLast) addLastChunk(writer, this.#trailers)
+    } else {
+      writer.room(this.#body.length)
+      this.#body.giveTo(writer)
+    }
+    this.discard()
+  }
+
+  #write(sink: Sink, bytes: Buffer | undefined): boolean {
+    if (bytes === undefined || sink.write(bytes)) return true
+    this.#writer.letGo()
+    return false
   }
 }

@@ -11,7 +11,8 @@ import { Refusal } from '../refusal.ts'
 import { FieldSection } from './field-section.ts'
 import { HeadParser, type StartLine } from './head-parser.ts'
 
-const FORBIDDEN_KINDS = fieldBits(
+/** The recognised ones of them, as bits. */
+export const FORBIDDEN_KINDS: number = fieldBits(
   Field.host,
   Field.contentLength,
   Field.transferEncoding,
@@ -59,6 +60,10 @@ const FORBIDDEN_NAMES: readonly string[] = [
   'www-authenticate',
 ]
 
+/** Most names can be told from these by their length. */
+const FORBIDDEN_LENGTHS = FORBIDDEN_NAMES.reduce((bits, { length }) => bits | (1 << length), 0)
+const LONGEST = Math.max(...FORBIDDEN_NAMES.map(({ length }) => length))
+
 /** Stands where a head has its first line: the fields begin at once. */
 class NoLine implements StartLine {
   readonly refusal: Refusal = Refusal.none
@@ -74,6 +79,7 @@ class NoLine implements StartLine {
 
   scan(head: Head, bytes: Buffer, from: number): number {
     head.begin(bytes, from)
+    head.fieldsStart = from
     this.idle = false
     return from
   }
@@ -91,8 +97,18 @@ export function trailerParser(limits: Limits): HeadParser {
 
 export function judgeTrailers(trailers: Head): Refusal {
   if (trailers.has(FORBIDDEN_KINDS)) return Refusal.trailerForbidden
-  for (const name of FORBIDDEN_NAMES) {
-    if (trailers.count > 0 && trailers.find(name) >= 0) return Refusal.trailerForbidden
+  const { spans, count } = trailers
+  for (let i = 0; i < count; i++) {
+    const start = spans[i * 4]!
+    if (isForbidden(trailers, start, spans[i * 4 + 1]! - start)) return Refusal.trailerForbidden
   }
   return Refusal.none
+}
+
+function isForbidden(trailers: Head, start: number, length: number): boolean {
+  if (length > LONGEST || (FORBIDDEN_LENGTHS & (1 << length)) === 0) return false
+  for (const name of FORBIDDEN_NAMES) {
+    if (name.length === length && trailers.reads(start, name)) return true
+  }
+  return false
 }

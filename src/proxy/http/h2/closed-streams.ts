@@ -1,11 +1,12 @@
 // Which streams have been closed lately, and by whom: frames may still come for one that we have reset, and are ignored
 // (RFC 9113 section 5.1); for one that the peer itself has ended they are an error; for one that never was, another.
 //
-// Two small arrays, so that it costs the same however many streams there were.
+// Two small arrays, so that it costs the same however many streams there were. What they have forgotten is told from
+// what never was: then a later stream stands in its place.
 
 const PLACES = 256
 
-export const Closing = { unknown: 0, byPeer: 1, byUs: 2 } as const
+export const Closing = { never: 0, byPeer: 1, byUs: 2, forgotten: 3 } as const
 export type Closing = (typeof Closing)[keyof typeof Closing]
 
 export class ClosedStreams {
@@ -20,6 +21,8 @@ export class ClosedStreams {
 
   find(id: number): Closing {
     const place = (id >> 1) & (PLACES - 1)
-    return this.#ids[place] === id ? (this.#how[place] as Closing) : Closing.unknown
+    const there = this.#ids[place]!
+    if (there === id) return this.#how[place] as Closing
+    return there > id ? Closing.forgotten : Closing.never
   }
 }

@@ -2,15 +2,13 @@
 //
 // Every frame that carries something pays for one that does not, because well-behaved peers send WINDOW_UPDATE and PING
 // in step with what they receive; beyond that so many a second are allowed. Streams that a client gives up at once are
-// held against all that it opened: a burst of cancelled calls is no attack as long as it uses some of the others.
+// held against all that it opened in the same second: calls that a deadline cancels together are no attack.
 // Those that we reset for its mistakes are counted too: that costs as much (CVE-2025-8671).
 
 import type { H2LimitName, H2Limits } from './h2-limits.ts'
 
-/** What useful frames can pay in advance. */
-const MOST_CREDIT = 1000
-/** After so many streams both counts are halved, so that a long good life does not pay for an attack. */
-const MEMORY = 10_000
+/** What useful frames can pay in advance: the WINDOW_UPDATE for a large window that was filled at once. */
+const MOST_CREDIT = 10_000
 /** A stream is given up early if it is reset within so many sweeps of its beginning. */
 const EARLY = 1
 
@@ -43,9 +41,6 @@ export class FloodGuard {
 
   opened(): void {
     this.#opened += 1
-    if (this.#opened < MEMORY) return
-    this.#opened /= 2
-    this.#givenUp /= 2
   }
 
   /** The client reset a stream of that age, in sweeps. */
@@ -67,5 +62,7 @@ export class FloodGuard {
   sweep(): void {
     this.#nuisances = 0
     this.#faults = 0
+    this.#opened = 0
+    this.#givenUp = 0
   }
 }

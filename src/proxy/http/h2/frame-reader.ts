@@ -54,7 +54,7 @@ export class FrameReader {
         if (this.#left < 0) return H2Error.none
         const error = this.#begin()
         if (error !== H2Error.none) return error
-        if (this.#left > 0) continue
+        continue
       }
       at =
         this.#type === FrameType.data ? this.#readData(bytes, at, end) : this.#read(bytes, at, end)

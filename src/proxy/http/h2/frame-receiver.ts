@@ -33,6 +33,8 @@ export class FrameReceiver implements FrameTaker {
   readonly #block: BlockReader
   /** Whose DATA is being read; of its payload, what was not handed out yet. */
   #reading: H2Stream | undefined
+  #readingId = 0
+  #length = 0
   #unhanded = 0
   /** The last block had more fields, or larger ones, than were handed out. */
   #isCut = false
@@ -58,23 +60,27 @@ export class FrameReceiver implements FrameTaker {
     if (isWithin !== (type === FrameType.continuation)) return H2Error.protocol
     if (isWithin && id !== this.#block.id) return H2Error.protocol
     const error = frameError(type, flags, id, length)
-    return error === H2Error.none && type === FrameType.data
-      ? this.#dataHead(flags, id, length)
-      : error
+    return error === H2Error.none && type === FrameType.data ? this.#dataHead(id, length) : error
   }
 
   dataPiece(bytes: Buffer, start: number, end: number): void {
     this.#unhanded -= end - start
-    const stream = this.#reading
-    if (stream === undefined || stream.take(bytes, start, end)) return
+    const stream = this.#readingNow
+    if (stream === undefined) return
+    // A frame may go on in a later read than its head came in.
+    this.#table.touch(stream)
+    if (stream.take(bytes, start, end)) return
     this.#reading = undefined
     this.#refuseMessage(stream, Refusal.lengthMismatch)
   }
 
   dataEnd(flags: number): void {
-    const stream = this.#reading
+    if (this.#unhanded < this.#length) this.#guard.useful()
+    else if ((flags & Flag.endStream) === 0 && this.#isNuisance()) return
+    const stream = this.#readingNow
     this.#reading = undefined
     if (stream === undefined) return
+    this.#table.touch(stream)
     // Padding, which nobody gets.
     if (this.#unhanded > 0) stream.waste(this.#unhanded)
     if ((flags & Flag.endStream) === 0) stream.credit()
@@ -124,6 +130,7 @@ export class FrameReceiver implements FrameTaker {
       const stream = touched[at]!
       stream.isTouched = false
       if (!stream.isReleased && !stream.isReset) stream.receiver.onRead(stream)
+      stream.holdRead()
       stream.park()
     }
     if (touched.length > 0) touched.length = 0
@@ -137,17 +144,20 @@ export class FrameReceiver implements FrameTaker {
       this.#connection.sendReset(stream.id, code)
       stream.end({ code, by: 'us', isUnprocessed: false, details })
     }
+    this.#fault()
+  }
+
+  #fault(): void {
     const limit = this.#guard.fault()
     if (limit !== undefined) this.#connection.limit(limit)
   }
 
-  #dataHead(flags: number, id: number, length: number): H2Error {
+  #dataHead(id: number, length: number): H2Error {
+    this.#length = length
     this.#unhanded = length
     // Section 6.9.1. Frames for streams that are over count as well.
     if (!this.#connection.inflow.take(length)) return H2Error.flowControl
     const stream = this.#table.find(id)
-    if (length > 0) this.#guard.useful()
-    else if ((flags & Flag.endStream) === 0 && this.#isNuisance()) return H2Error.none
     if (stream === undefined) return this.#closedError(id)
     if (stream.remoteEnded) {
       this.refuse(stream, H2Error.streamClosed, 'DATA behind the end')
@@ -163,14 +173,29 @@ export class FrameReceiver implements FrameTaker {
       return H2Error.none
     }
     this.#reading = stream
+    this.#readingId = id
     this.#table.touch(stream)
     return H2Error.none
+  }
+
+  /** Its stream may have ended between two reads, and the object carry another one. */
+  get #readingNow(): H2Stream | undefined {
+    const stream = this.#reading
+    return stream === undefined || stream.isClosed || stream.id !== this.#readingId
+      ? undefined
+      : stream
   }
 
   /** Section 5.1: a frame for a stream that is not open. None if it is to be ignored. */
   #closedError(id: number): H2Error {
     if (this.#isIdle(id)) return H2Error.protocol
-    return this.#table.closed.find(id) === Closing.byPeer ? H2Error.streamClosed : H2Error.none
+    return this.#isLate(id) ? H2Error.none : H2Error.streamClosed
+  }
+
+  /** We may have reset it, so that its frames were on their way. */
+  #isLate(id: number): boolean {
+    const how = this.#table.closed.find(id)
+    return how === Closing.byUs || how === Closing.forgotten
   }
 
   /** It has never been opened. */
@@ -205,7 +230,9 @@ export class FrameReceiver implements FrameTaker {
     this.#guard.opened()
     if (this.#table.open >= limits.maxConcurrentStreams) {
       // Section 5.1.2: it may not know of the limit yet, and can send it again.
-      if (this.#decode(NO_FIELDS)) this.#connection.sendReset(id, H2Error.refusedStream)
+      if (!this.#decode(NO_FIELDS)) return
+      this.#connection.sendReset(id, H2Error.refusedStream)
+      if (control.isAcknowledged) this.#fault()
       return
     }
     const stream = this.#table.takeSpare() ?? this.#make()
@@ -223,11 +250,18 @@ export class FrameReceiver implements FrameTaker {
 
   /** A block that no stream takes: it may be late, or wrong. */
   #readForNobody(id: number): void {
-    const how = this.#table.closed.find(id)
-    if (how === Closing.byUs) this.#decode(NO_FIELDS)
-    else if (how === Closing.byPeer) this.#connection.fail(H2Error.streamClosed, 'HEADERS')
+    if (!this.#isIdle(id)) {
+      if (this.#isLate(id)) {
+        this.#decode(NO_FIELDS)
+        return
+      }
+      if (this.#table.closed.find(id) === Closing.byPeer) {
+        this.#connection.fail(H2Error.streamClosed, 'HEADERS')
+        return
+      }
+    }
     // Section 5.1.1: ids go up, and each side has its own.
-    else this.#connection.fail(H2Error.protocol, 'HEADERS on a stream that is not open')
+    this.#connection.fail(H2Error.protocol, 'HEADERS on a stream that is not open')
   }
 
   #readFor(stream: H2Stream): void {
@@ -296,10 +330,12 @@ export class FrameReceiver implements FrameTaker {
     }
     this.#owner.onReset(code, false)
     const age = this.#connection.sweeps - stream.bornAt
-    // Section 8.1: a response that is complete ends the exchange, whatever became of the rest of the request.
+    const { hasSent } = stream
     const isUnprocessed = code === H2Error.refusedStream
     stream.end({ code, by: 'peer', isUnprocessed, details: h2ErrorName(code) })
     if (this.#connection.role === 'client') return
+    // What was answered is not given up early: it has been worked for.
+    if (hasSent) return
     const limit = this.#guard.givenUp(age)
     if (limit !== undefined) this.#connection.limit(limit)
   }
@@ -320,7 +356,9 @@ export class FrameReceiver implements FrameTaker {
         this.#connection.fail(H2Error.protocol, 'WINDOW_UPDATE of an idle stream')
     } else if (increment === 0) {
       this.refuse(stream, H2Error.protocol, 'WINDOW_UPDATE of 0')
-    } else if (!stream.widen(increment)) {
+    } else if (stream.widen(increment)) {
+      this.#connection.outflow.serve()
+    } else {
       this.refuse(stream, H2Error.flowControl, 'WINDOW_UPDATE')
     }
   }

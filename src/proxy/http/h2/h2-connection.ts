@@ -49,6 +49,8 @@ export interface H2Owner {
   onReset(code: number, isOurs: boolean): void
 }
 
+/** Heads, which no window holds back, that wait for a peer that asks for more of them and does not read. */
+const MOST_WAITING = 4 * 1024 * 1024
 const LARGEST_ID = 0x7fff_ffff
 /** What a client takes for the limit before it was told (as section 6.5.2 recommends at least). */
 const PRESUMED_STREAMS = 100
@@ -111,7 +113,9 @@ export class H2Connection implements OutputSink {
     const error = this.#reader.read(bytes, at, bytes.length)
     if (error !== H2Error.none) this.fail(error, 'a frame that may not be')
     this.#receiver.settle()
-    if (this.output.controlBytes > this.limits.maxControlQueue) this.limit('control-queue')
+    const { isClogged, waiting, controlBytes } = this.output
+    const isUnread = isClogged && waiting > MOST_WAITING
+    if (isUnread || controlBytes > this.limits.maxControlQueue) this.limit('control-queue')
   }
 
   /** The turn is over: everything that was written in it leaves in one write. */
@@ -268,6 +272,12 @@ export class H2Connection implements OutputSink {
     return true
   }
 
+  /** A frame of DATA leaves. The peer may answer it with a WINDOW_UPDATE for the stream and one for the connection. */
+  sentData(): void {
+    this.#guard.useful()
+    this.#guard.useful()
+  }
+
   sendReset(id: number, code: number): void {
     this.output.frame(FrameType.rstStream, 0, id, 4)
     this.output.number(code)
@@ -293,6 +303,7 @@ export class H2Connection implements OutputSink {
 
   #end(code: number, details: string): void {
     this.isOver = true
+    this.inflow.isOver = true
     this.#reader.isStopped = true
     for (const stream of this.#table.all()) {
       stream.end({ code, by: 'connection', isUnprocessed: false, details })

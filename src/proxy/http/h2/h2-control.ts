@@ -37,7 +37,10 @@ export class H2Control {
   readonly #connection: H2Connection
   readonly #decoder: HpackDecoder
   #prefaceAt: number
-  #isAcknowledged = false
+  /** The peer goes by our SETTINGS. */
+  isAcknowledged = false
+  /** The last stream as we have said it. */
+  #last: number = MOST_WINDOW
   #startedAt: Millis = NaN
   #drainedAt: Millis = NaN
   /** Something came since the last sweep; since when nothing has; when a PING was sent that is not answered. */
@@ -94,7 +97,13 @@ export class H2Control {
   sayGoaway(code: number, details: string): void {
     this.isDraining = true
     this.isDrained = true
-    this.#goaway(this.#connection.lastPeerId, code, details)
+    this.#goaway(this.#lastSaid(), code, details)
+  }
+
+  /** Section 6.8: it does not grow. */
+  #lastSaid(): number {
+    this.#last = Math.min(this.#last, this.#connection.lastPeerId)
+    return this.#last
   }
 
   /** Once a second. */
@@ -106,7 +115,7 @@ export class H2Control {
       if (Number.isNaN(this.#drainedAt)) this.#drainedAt = now
       else this.#endDrain()
     }
-    if (!this.#isAcknowledged && now - this.#startedAt >= limits.settingsTimeout) {
+    if (!this.isAcknowledged && now - this.#startedAt >= limits.settingsTimeout) {
       this.#connection.limit('settings-timeout', H2Error.settingsTimeout)
       return
     }
@@ -156,6 +165,8 @@ export class H2Control {
     }
     output.frame(FrameType.settings, Flag.ack, 0, 0)
     output.countControl(0)
+    // Section 6.5.3: before this the peer may still go by what it said earlier.
+    this.#connection.outflow.serve()
     if (role === 'client') this.#connection.roomMade()
   }
 
@@ -173,8 +184,8 @@ export class H2Control {
 
   /** Section 6.5.3: from now on the peer goes by what we have said. */
   #acknowledged(): void {
-    if (this.#isAcknowledged) return
-    this.#isAcknowledged = true
+    if (this.isAcknowledged) return
+    this.isAcknowledged = true
     const { limits } = this.#connection
     this.#connection.widenOwn(limits.streamWindow - this.ownWindow)
     this.ownWindow = limits.streamWindow
@@ -206,7 +217,7 @@ export class H2Control {
   #endDrain(): void {
     if (this.isDrained) return
     this.isDrained = true
-    this.#goaway(this.#connection.lastPeerId, H2Error.none, '')
+    this.#goaway(this.#lastSaid(), H2Error.none, '')
     this.#connection.roomMade()
   }
 

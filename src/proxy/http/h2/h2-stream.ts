@@ -6,8 +6,10 @@
 // the receiver.
 
 import { Framing, Head } from '../head.ts'
+import { Method } from '../method.ts'
 import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
+import { restHead } from './head-text.ts'
 import { creditWindow } from './inflow.ts'
 import type { Sender } from './outflow.ts'
 import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
@@ -38,6 +40,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Something of ours has left: the peer knows of it if it did not open it itself. */
+  hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
   asked = 0
   /** When it began, by the sweeps of the connection. */
@@ -58,6 +62,8 @@ export class H2Stream implements Sender {
   /** Given, and not consumed yet: in all, and of that from what was parked. */
   #given = 0
   #givenParked = 0
+  /** Of what was given and not consumed, some came with the read at hand. */
+  #isReadGiven = false
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -90,18 +96,26 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.#expected = Number.POSITIVE_INFINITY
     this.#received = 0
     this.#given = 0
     this.#givenParked = 0
+    this.#isReadGiven = false
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
     this.#linesQueued = undefined
     this.#stalledFor = 0
     this.#moved = 0
+  }
+
+  /** Everybody is done with it: what large heads took is given back. */
+  rest(): void {
+    restHead(this.head)
+    if (this.#trailerHead !== undefined) restHead(this.#trailerHead)
   }
 
   /** Where trailers are read into. */
@@ -112,7 +126,9 @@ export class H2Stream implements Sender {
 
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
-    const { framing, contentLength } = this.head
+    const { framing, contentLength, method } = this.head
+    // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
+    if (this.connection.role === 'server' && method === Method.connect) return
     if (framing === Framing.length) this.#expected = contentLength
     else if (framing === Framing.none) this.#expected = 0
   }
@@ -145,7 +161,10 @@ export class H2Stream implements Sender {
     this.#givenParked += this.#parkedBytes
     this.#parked.length = 0
     this.#parkedBytes = 0
-    this.#given += this.#slices.length
+    const { length } = this.#slices
+    if (length === 0) return
+    this.#given += length
+    this.#isReadGiven = true
     this.#slices.giveTo(taker, tap)
   }
 
@@ -159,6 +178,7 @@ export class H2Stream implements Sender {
     const given = this.#given
     if (given === 0) return
     this.#given = 0
+    this.#isReadGiven = false
     this.#unpark(this.#givenParked)
     this.#givenParked = 0
     this.#uncredited += given
@@ -167,7 +187,9 @@ export class H2Stream implements Sender {
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (this.#given > this.#givenParked) this.connection.leaveRead()
+    if (!this.#isReadGiven) return
+    this.#isReadGiven = false
+    this.connection.leaveRead()
   }
 
   /** Tells the peer, when it is worth a frame, how much more it may send. */
@@ -207,6 +229,7 @@ export class H2Stream implements Sender {
   sendHead(isEnd: boolean): boolean {
     if (this.isClosed || this.localEnded) return false
     if (!this.connection.sendBlock(this.id, isEnd)) return false
+    this.hasSent = true
     if (isEnd) this.#ended()
     return true
   }
@@ -261,31 +284,28 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
-    if (!this.#endQueued) {
-      if (!this.isReleased) this.receiver.onWritable(this)
-      return false
+    if (this.#endQueued) {
+      this.#endQueued = false
+      if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
+      else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    this.#endQueued = false
-    if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
-    else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
+    if (!this.isReleased) this.receiver.onWritable(this)
     return false
   }
 
-  /** The peer takes more. False if that is more than there can be (section 6.9.1). */
+  /** The peer takes more, or less. False if that is more than there can be (section 6.9.1). To be served by the caller. */
   widen(increment: number): boolean {
     this.sendWindow += increment
     if (this.sendWindow > MOST_WINDOW) return false
-    if (this.#queued > 0 && this.sendWindow > 0) {
-      this.connection.outflow.wait(this)
-      this.connection.outflow.serve()
-    }
+    if (this.#queued > 0 && this.sendWindow > 0) this.connection.outflow.wait(this)
     return true
   }
 
   /** Ends it at once for both sides; `receiver` is not told. Nothing happens if it is over. */
   reset(code: number): void {
     if (this.isClosed) return
-    this.connection.sendReset(this.id, code)
+    // A stream that the peer has never heard of is idle to it: section 6.4.
+    if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
     this.drop()
   }
 
@@ -293,9 +313,11 @@ export class H2Stream implements Sender {
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    // What is still there belongs to nobody.
+    // What is still there belongs to nobody; what was given may still be on its way.
+    const isReadGiven = this.#isReadGiven
     this.giveTo(NOBODY)
     this.consumed()
+    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 
@@ -306,21 +328,25 @@ export class H2Stream implements Sender {
     if (!this.isReleased) this.receiver.onReset(this, reset)
   }
 
-  /** Drops what waits in either direction. */
+  /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
   drop(): void {
-    this.isReset = true
     this.isClosed = true
     this.#queue.length = 0
     this.#queueAt = 0
     this.#queued = 0
     this.#endQueued = false
+    if (!this.remoteEnded) this.#dropReceived()
+    this.connection.streamClosed(this)
+  }
+
+  #dropReceived(): void {
+    this.isReset = true
     this.#slices.clear()
     this.#unpark(this.#parkedBytes + this.#givenParked)
     this.#parked.length = 0
     this.#parkedBytes = 0
     this.#givenParked = 0
     this.#given = 0
-    this.connection.streamClosed(this)
   }
 
   /** The peer has ended its message. */
@@ -353,6 +379,7 @@ export class H2Stream implements Sender {
       this.sendWindow -= size
       outflow.window -= size
       this.#moved += size
+      this.connection.sentData()
       output.relieve()
     }
     return at

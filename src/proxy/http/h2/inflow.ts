@@ -9,6 +9,8 @@ import { FIRST_WINDOW, FrameType } from './protocol.ts'
 export class Inflow {
   /** What lies in streams, copied. */
   parked = 0
+  /** The connection is over: there is nothing more to be told. */
+  isOver = false
   readonly #output: H2Output
   readonly #bound: number
   /** What the peer may still send. */
@@ -35,7 +37,7 @@ export class Inflow {
 
   /** A read is over, or something parked has gone. */
   settle(): void {
-    if (this.parked >= this.#bound || this.#uncredited * 4 < this.#bound) return
+    if (this.isOver || this.parked >= this.#bound || this.#uncredited * 4 < this.#bound) return
     this.#credit(this.#uncredited)
     this.#uncredited = 0
   }

@@ -26,7 +26,10 @@ export interface StreamReceiver {
   onRead(stream: H2Stream): void
   /** What was queued has left: more is wanted. */
   onWritable(stream: H2Stream): void
-  /** Nothing follows, and what was queued is dropped. */
+  /**
+   * Nothing follows, and what was queued is dropped. A request that was refused has had no `onHead`; a message that is
+   * complete (`stream.remoteEnded`) can still be taken.
+   */
   onReset(stream: H2Stream, reset: StreamReset): void
 }
 

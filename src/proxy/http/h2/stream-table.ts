@@ -47,6 +47,7 @@ export class StreamTable {
   /** Everybody is done with it. */
   recycle(stream: H2Stream): void {
     this.open -= 1
+    stream.rest()
     if (this.#spare.length < MOST_SPARE) this.#spare.push(stream)
   }
 

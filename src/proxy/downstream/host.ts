@@ -14,10 +14,7 @@ import type { Exchange } from '../stack/exchange.ts'
 import type { Http2Counters } from '../stack/http2-counters.ts'
 
 /** What is counted of a request that was sent nowhere. */
-export type Answered = Pick<
-  Exchange,
-  'destination' | 'status' | 'requestBytes' | 'isGrpc'
->
+export type Answered = Pick<Exchange, 'destination' | 'status' | 'requestBytes' | 'isGrpc'>
 
 export interface DownstreamHost {
   readonly clock: Clock

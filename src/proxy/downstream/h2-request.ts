@@ -76,6 +76,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#response = new H2Response(stream)
     this.exchange = new Exchange(destination, this, stream.head, source, depth)
     this.exchange.speaks = 'http2'
+    this.exchange.isAgreed = owner.connection.alpn === 'h2'
     this.#lastActive = host.ticker.now
     this.#tunnel = undefined
   }

@@ -25,6 +25,7 @@ export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined
   hedge.route = exchange.route
   hedge.deadline = exchange.deadline
   hedge.speaks = exchange.speaks
+  hedge.isAgreed = exchange.isAgreed
   hedge.isGrpc = exchange.isGrpc
   hedge.plainBody = exchange.plainBody
   hedge.lacksHost = exchange.lacksHost

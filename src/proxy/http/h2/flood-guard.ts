@@ -7,8 +7,8 @@
 
 import type { H2LimitName, H2Limits } from './h2-limits.ts'
 
-/** What useful frames can pay in advance. */
-const MOST_CREDIT = 1000
+/** What useful frames can pay in advance: the WINDOW_UPDATE for a large window that was filled at once. */
+const MOST_CREDIT = 10_000
 /** A stream is given up early if it is reset within so many sweeps of its beginning. */
 const EARLY = 1
 

@@ -49,6 +49,8 @@ export interface H2Owner {
   onReset(code: number, isOurs: boolean): void
 }
 
+/** Heads, which no window holds back, that wait for a peer that asks for more of them and does not read. */
+const MOST_WAITING = 4 * 1024 * 1024
 const LARGEST_ID = 0x7fff_ffff
 /** What a client takes for the limit before it was told (as section 6.5.2 recommends at least). */
 const PRESUMED_STREAMS = 100
@@ -111,7 +113,9 @@ export class H2Connection implements OutputSink {
     const error = this.#reader.read(bytes, at, bytes.length)
     if (error !== H2Error.none) this.fail(error, 'a frame that may not be')
     this.#receiver.settle()
-    if (this.output.controlBytes > this.limits.maxControlQueue) this.limit('control-queue')
+    const { isClogged, waiting, controlBytes } = this.output
+    const isUnread = isClogged && waiting > MOST_WAITING
+    if (isUnread || controlBytes > this.limits.maxControlQueue) this.limit('control-queue')
   }
 
   /** The turn is over: everything that was written in it leaves in one write. */

@@ -19,6 +19,7 @@ import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd, type Upstream } from '../stack/exchange.ts'
 import { isGrpc } from '../stack/grpc.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
+import { isUnanswered } from './answer.ts'
 import { H2Response } from './h2-response.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { ownAnswer } from './max-forwards.ts'
@@ -27,8 +28,6 @@ import { Tunnel } from './tunnel.ts'
 
 /** How long the rest of a request is waited for when its answer is complete. */
 const ABANDONED: Millis = 3000
-/** Nobody is there to be answered, or there is no time for it. */
-const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
 
 const IDLE = 0
@@ -181,7 +180,7 @@ export class H2Request implements Downstream, StreamReceiver {
     if (this.#state !== BUSY) return
     const { exchange } = this
     this.#response.discard()
-    if (UNANSWERED.has(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
+    if (isUnanswered(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
     else if (this.#response.headSent) {
       this.#response.breakOff(exchange, error, resetCodeOf(exchange, error))
     } else {
@@ -266,7 +265,11 @@ export class H2Request implements Downstream, StreamReceiver {
     }
     if (!stream.remoteEnded && !this.#isConnect) return
     this.#isEndGiven = true
-    if (stream.trailers !== undefined && !this.#isConnect) upstream.trailers(stream.trailers)
+    // What was kept has them behind its last chunk.
+    if (stream.trailers !== undefined && !this.#isConnect && kept === undefined) {
+      this.exchange.requestTrailers = stream.trailers
+      upstream.trailers(stream.trailers)
+    }
     upstream.end()
   }
 
@@ -312,6 +315,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#state = IDLE
     this.#tunnel = undefined
     this.#response.discard()
+    this.exchange.settle()
     this.#stream.release()
     this.#owner.ended(this)
   }

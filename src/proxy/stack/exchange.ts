@@ -339,6 +339,12 @@ export class Exchange implements Choice {
     return true
   }
 
+  /** It is over, and may be long before the next one: gives back what a large request has taken. */
+  settle(): void {
+    this.kept = undefined
+    this.replay?.settle()
+  }
+
   /** Nothing is under way, and nothing has moved for a while: gives back the memory of what was sent. */
   rest(): void {
     this.kept = undefined

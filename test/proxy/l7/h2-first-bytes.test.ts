@@ -3,7 +3,6 @@
 
 import t from 'tap'
 import {
-  block,
   CLIENT_START,
   END_HEADERS,
   frame,
@@ -19,7 +18,7 @@ import { singly } from '../http/h1/transcript.ts'
 import { backend, get, L7, onBoth } from './fixture.ts'
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-const GET = headers(1, request()))
+const GET = headers(1, request())
 
 /** Frames that a client has received, by type. */
 function framesOf({
@@ -83,7 +82,6 @@ onBoth(t, 'http2 first bytes: HTTP/1.1 that begins alike', async (t, kind) => {
   cut.end()
   await cut.over()
   t.match(cut.text, /^HTTP\/1\.1 400 /)
-  await f.settled()
 })
 
 onBoth(t, 'http2 first bytes: half a preface and then nothing', async (t, kind) => {
@@ -126,16 +124,12 @@ onBoth(t, 'http2 first bytes: nothing at all, until it is idle or drained', asyn
 })
 
 onBoth(t, 'http2 first bytes: a client that breaks the rules is told so', async (t, kind) => {
-  const server = await backend(
-    t,
-    answering((text) => (text.includes('/slow') ? undefined : ok('x'))),
-  )
+  const server = await backend(t, answering(ok('x')))
   const f = await L7.start(t, [server], { kind })
   f.destination.wire = 'http1'
   const client = await f.client()
-  const slow = headers(1, request([[':path', '/slow']])))
-  await client.send(CLIENT_START, slow)
-  await until('the request', () => server.requests.length === 1)
+  await client.send(CLIENT_START, headers(1, request([], 'POST'), END_HEADERS))
+  await until('the request', () => server.received.startsWith('POST'))
   // DATA on stream 0; what comes behind it must not turn the answer into a reset.
   await client.send(Buffer.concat([frame(Type.data, 0, 0, Buffer.from('x')), ping(), ping()]))
   await client.send(ping())
@@ -143,10 +137,10 @@ onBoth(t, 'http2 first bytes: a client that breaks the rules is told so', async 
   t.equal(find(client, Type.goaway)?.payload.readUInt32BE(4), 1, 'PROTOCOL_ERROR')
   client.end()
   await f.settled()
-  t.same(f.failures, 'downstream-reset': 1 )
-  t.match(f.events('http2-failed'), [error: 'http2-error' ])
+  t.same(f.failures, { 'downstream-reset': 1 })
+  t.match(f.events('http2-failed'), [{ error: 'http2-error' }])
   t.same(
-    [...f.counters.errors()].map((reason, count ) => [reason, count]),
+    [...f.counters.errors()].map(({ reason, count }) => [reason, count]),
     [['http2-error', 1]],
   )
   const counters = f.counters.http2Of('outbound', 'downstream')
@@ -159,19 +153,19 @@ onBoth(t, 'http2 first bytes: a malformed request costs its stream alone', async
   const f = await L7.start(t, [server], { kind })
   f.destination.wire = 'http1'
   const client = await f.client()
-  const wrong = headers(1, request([['Upper', 'case']])))
-  const short = headers(3, (request([['content-length', '5']])), END_HEADERS)
+  const wrong = headers(1, request([['Upper', 'case']]))
+  const short = headers(3, request([['content-length', '5']]), END_HEADERS)
   await client.send(CLIENT_START, wrong, short, frame(Type.data, 1, 3, Buffer.from('abc')))
   await until(
     'both are reset',
     () => framesOf(client).filter(({ type }) => type === Type.rstStream).length === 2,
   )
-  await client.send(headers(5, request())))
+  await client.send(headers(5, request()))
   await until('the answer', () => find(client, Type.data) !== undefined)
   t.same(
     framesOf(client)
-      .filter((type ) => type === Type.rstStream)
-      .map((stream, payload ) => [stream, payload.readUInt32BE(0)]),
+      .filter(({ type }) => type === Type.rstStream)
+      .map(({ stream, payload }) => [stream, payload.readUInt32BE(0)]),
     [
       [1, 1],
       [3, 1],
@@ -181,7 +175,7 @@ onBoth(t, 'http2 first bytes: a malformed request costs its stream alone', async
     Object.values(f.refusals).reduce((sum, count) => sum + count, 0),
     2,
   )
-  t.same(f.failures, 'request-refused': 2 )
+  t.same(f.failures, { 'request-refused': 2 })
   t.equal(f.underWay['active'], 0)
   await until(
     'nothing is open',

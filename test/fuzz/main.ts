@@ -4,11 +4,11 @@
 // again.
 
 import { parseArgs } from 'node:util'
-import { fuzz } from './h1.ts'
+import { type Bounds, fuzz } from './h1.ts'
 import { fuzzH2 } from './h2.ts'
 import { fuzzHpack } from './hpack.ts'
 
-const FUZZERS = new Map([
+const FUZZERS = new Map<string, (bounds: Bounds) => object>([
   ['h1', fuzz],
   ['h2', fuzzH2],
   ['hpack', fuzzHpack],

@@ -41,6 +41,7 @@ export interface CallHost {
 }
 
 export class H2Call implements Upstream, StreamReceiver, SliceTap {
+  readonly copies = true
   readonly #host: CallHost
   #stream: H2Stream | undefined
   #exchange: Exchange | undefined
@@ -242,6 +243,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     if (!isTaken) {
       exchange.wasHeldBack = true
       this.#isHeldBack = true
+      if (downstream.copies === true) stream.copied()
       return
     }
     stream.consumed()

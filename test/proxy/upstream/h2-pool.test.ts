@@ -103,6 +103,27 @@ onBoth(t, 'h2 pool: an idle connection makes room for one to another endpoint', 
   await until('they were told', () => one.goaways.length === 2)
 })
 
+onBoth(t, 'h2 pool: room that is of no use to a request leaves it waiting', async (t, kind) => {
+  const s = await server(t, () => undefined)
+  const way = new Way(t, [s], { kind, maxConnections: 1 })
+  const callers = [way.send(get('/0'))]
+  await until('it is asked', () => s.asked.length === 1)
+  const plain = way.caller(get('/plain'))
+  plain.exchange.speaks = 'http1'
+  way.send(plain)
+  callers.push(way.send(get('/1')), way.send(get('/2')))
+  await until('all are asked', () => s.asked.length === 3)
+  t.equal(way.destination.pending.length, 1)
+  for (const [at, caller] of callers.entries()) {
+    t.equal(plain.outcome, undefined)
+    s.asked[at]?.ok('x')
+    await caller.done()
+  }
+  // The connection that is idle now made room for another one; that it is of no use either is another matter.
+  t.equal((await plain.done()).outcome, 'response-refused')
+  t.same([way.connected, way.destination.open, way.destination.pending.length], [0, 0, 0])
+})
+
 onBoth(t, 'h2 pool: a busy connection elsewhere is better than none', async (t, kind) => {
   const one = await server(t, () => undefined)
   const other = await server(t, () => undefined)

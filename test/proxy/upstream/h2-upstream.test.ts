@@ -116,6 +116,30 @@ t.test('h2 upstream: a server that breaks the rules is told so, and left', async
   t.match(line, { error: 'http2-error', endpoint: '127.0.0.1:8001' })
 })
 
+t.test('h2 upstream: a connection without a word gets no more requests', async (t) => {
+  for (const [wait, isHeard, dials] of [
+    [1000, false, 2],
+    [999, false, 1],
+    [5000, true, 1],
+  ] as const) {
+    const sockets = new FakeSockets()
+    const way = new Way(t, ENDPOINTS.slice(0, 1), { sockets })
+    const caller = way.send(get())
+    const other = way.send(get('/other'))
+    const connection = sockets.last.succeed()
+    await turned()
+    way.clock.advance(wait)
+    if (isHeard) arrive(connection, SETTINGS)
+    caller.exchange.upstream?.cancel()
+    caller.exchange.lowest?.ended(caller.exchange, 'deadline-exceeded')
+    await turned()
+    way.send(get())
+    t.equal(sockets.dials.length, dials)
+    t.equal(other.outcome, undefined, 'what is under way goes on')
+    t.equal(connection.closed, '')
+  }
+})
+
 t.test('h2 upstream: ids of streams and time do not wear out the memory of a call', async (t) => {
   const sockets = new FakeSockets()
   const way = new Way(t, ENDPOINTS.slice(0, 1), { sockets })

@@ -178,6 +178,7 @@ export class H2Stream implements Sender {
 
   /** The read is over: what nobody took is copied. */
   park(): void {
+    if (this.#intake.unread === 0) return
     if (this.isReleased || this.isReset) this.#unpark(this.#intake.drop())
     else this.connection.inflow.parked += this.#intake.park()
   }

@@ -107,7 +107,7 @@ export class Intake {
   drop(): number {
     const parked = this.parked + this.#givenParked
     this.#slices.clear()
-    this.#pieces.length = 0
+    if (this.#pieces.length > 0) this.#pieces.length = 0
     this.#tail = undefined
     this.#tailLength = 0
     this.parked = 0

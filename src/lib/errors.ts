@@ -221,8 +221,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     grpc: GrpcStatus.unavailable,
     source: 'upstream',
     retriable: false,
-    title:
-      'the endpoint said that it did not process the request (REFUSED_STREAM, or GOAWAY before it)',
+    title: 'the endpoint did not process the request (REFUSED_STREAM, or GOAWAY before it)',
   },
   'http2-error': {
     proxyStatus: 'http_protocol_error',
@@ -230,8 +229,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     grpc: GrpcStatus.internal,
     source: 'downstream',
     retriable: false,
-    title:
-      'a peer broke the rules of HTTP/2, and its connection was ended with the GOAWAY that they ask for',
+    title: 'a peer broke the rules of HTTP/2, and its connection was ended with GOAWAY',
   },
   'http2-limit': {
     proxyStatus: 'connection_limit_reached',
@@ -239,8 +237,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     grpc: GrpcStatus.resourceExhausted,
     source: 'downstream',
     retriable: false,
-    title:
-      'a peer exceeded a limit on an HTTP/2 connection, which was ended with ENHANCE_YOUR_CALM',
+    title: 'a peer exceeded a limit on an HTTP/2 connection, which was ended with GOAWAY',
   },
   'response-refused': {
     proxyStatus: 'http_protocol_error',
@@ -280,8 +277,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     grpc: GrpcStatus.unavailable,
     source: 'proxy',
     retriable: false,
-    title:
-      'every endpoint of the service is ejected, and its policy does not let them be asked all the same',
+    title: 'every endpoint is ejected, and the policy does not let them be asked all the same',
   },
   'response-timeout': {
     proxyStatus: 'http_response_timeout',
@@ -399,7 +395,6 @@ export class MeshError extends Error {
 function describe(code: ErrorCode, context: ErrorContext, cause: unknown): string {
   const facts = Object.entries(context).map(([key, value]) => `${key}=${value}`)
   if (cause instanceof Error) facts.push(`cause=${cause.message}`)
-  return facts.length === 0
-    ? `${code}: ${ERRORS[code].title}`
-    : `${code}: ${ERRORS[code].title} (${facts.join(', ')})`
+  const said = `${code}: ${ERRORS[code].title}`
+  return facts.length === 0 ? said : `${said} (${facts.join(', ')})`
 }

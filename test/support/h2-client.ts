@@ -32,7 +32,7 @@ export class H2Asked {
     stream.on('headers', (headers) => {
       this.interim.push(Number(headers[':status']))
     })
-    stream.on('trailers', (trailers) => {
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       this.trailers = trailers
     })
     stream.on('data', (chunk: Buffer) => {
@@ -57,7 +57,7 @@ export class H2Asked {
 
   /** The code of RST_STREAM, in either direction; 0 if there was none. */
   get code(): number {
-    return this.stream.rstCode ?? 0
+    return this.stream.rstCode
   }
 
   /** Once the stream is closed. */
@@ -94,14 +94,14 @@ export class H2Client {
     return client
   }
 
-  /** A request without a body, or with one; `undefined` leaves it open. */
-  ask(headers: OutgoingHttpHeaders = {}, body: string | Buffer | undefined = ''): H2Asked {
-    const isEnd = body !== undefined && body.length === 0
+  /** A request without a body, or with one; `null` leaves it open. */
+  ask(headers: OutgoingHttpHeaders = {}, body: string | Buffer | null = ''): H2Asked {
+    const isEnd = body?.length === 0
     const stream = this.session.request(
       { ':authority': 'a.example', ...headers },
       { endStream: isEnd },
     )
-    if (!isEnd && body !== undefined) stream.end(body)
+    if (!isEnd && body !== null) stream.end(body)
     return new H2Asked(stream)
   }
 

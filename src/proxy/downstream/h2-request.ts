@@ -18,7 +18,9 @@ import { Outlet } from '../net/outlet.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd, type Upstream } from '../stack/exchange.ts'
 import { isGrpc } from '../stack/grpc.ts'
+import { NO_STATUS } from '../stack/request-counters.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
+import { isUnanswered } from './answer.ts'
 import { H2Response } from './h2-response.ts'
 import type { DownstreamHost, Successor } from './host.ts'
 import { ownAnswer } from './max-forwards.ts'
@@ -27,9 +29,10 @@ import { Tunnel } from './tunnel.ts'
 
 /** How long the rest of a request is waited for when its answer is complete. */
 const ABANDONED: Millis = 3000
-/** Nobody is there to be answered, or there is no time for it. */
-const UNANSWERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['downstream-reset', 'drain-timeout'])
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
+
+/** What is counted of a request whose head was refused, which is answered by a reset. */
+const UNREAD = { status: NO_STATUS, requestBytes: 0, isGrpc: false }
 
 const IDLE = 0
 const BUSY = 1
@@ -76,6 +79,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#response = new H2Response(stream)
     this.exchange = new Exchange(destination, this, stream.head, source, depth)
     this.exchange.speaks = 'http2'
+    this.exchange.isAgreed = owner.connection.alpn === 'h2'
     this.#lastActive = host.ticker.now
     this.#tunnel = undefined
   }
@@ -123,10 +127,20 @@ export class H2Request implements Downstream, StreamReceiver {
   }
 
   onReset(_: H2Stream, { by, code, details }: StreamReset): void {
-    if (this.#state === LEAVING) this.#release()
-    if (this.#state !== BUSY) return
     const isRefused = by === 'us' && code === H2Error.protocol
-    this.#broken(isRefused ? 'request-refused' : 'downstream-reset', details)
+    if (this.#state === LEAVING) {
+      this.#release()
+    } else if (this.#state === BUSY) {
+      this.#broken(isRefused ? 'request-refused' : 'downstream-reset', details)
+    } else if (this.#state === IDLE) {
+      // There never was a head that could be accepted.
+      if (isRefused)
+        this.#owner.host.answered(
+          { ...UNREAD, destination: this.#owner.destination },
+          'request-refused',
+        )
+      this.#stream.release()
+    }
   }
 
   ready(): void {
@@ -180,7 +194,7 @@ export class H2Request implements Downstream, StreamReceiver {
     if (this.#state !== BUSY) return
     const { exchange } = this
     this.#response.discard()
-    if (UNANSWERED.has(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
+    if (isUnanswered(error) || this.#stream.isClosed) this.#stream.reset(H2Error.cancel)
     else if (this.#response.headSent) {
       this.#response.breakOff(exchange, error, resetCodeOf(exchange, error))
     } else {
@@ -265,7 +279,11 @@ export class H2Request implements Downstream, StreamReceiver {
     }
     if (!stream.remoteEnded && !this.#isConnect) return
     this.#isEndGiven = true
-    if (stream.trailers !== undefined && !this.#isConnect) upstream.trailers(stream.trailers)
+    // What was kept has them behind its last chunk.
+    if (stream.trailers !== undefined && !this.#isConnect && kept === undefined) {
+      this.exchange.requestTrailers = stream.trailers
+      upstream.trailers(stream.trailers)
+    }
     upstream.end()
   }
 
@@ -311,6 +329,7 @@ export class H2Request implements Downstream, StreamReceiver {
     this.#state = IDLE
     this.#tunnel = undefined
     this.#response.discard()
+    this.exchange.settle()
     this.#stream.release()
     this.#owner.ended(this)
   }

@@ -24,6 +24,7 @@ export class H2Response {
   headSent = false
   readonly #stream: H2Stream
   #head: Head | undefined
+  #hasLength = false
   readonly #body: Slices = new Slices()
   #trailers: Head | undefined
   #isEnded = false
@@ -126,7 +127,8 @@ export class H2Response {
 
   /** The rest of a response that has begun does not come: says so, in the way that the client's protocol has for it. */
   breakOff(exchange: Exchange, error: ErrorCode, code: number): void {
-    if (!exchange.isGrpc) {
+    // With a Content-Length an orderly end would make it malformed (RFC 9113 section 8.1.1).
+    if (!exchange.isGrpc || this.#hasLength) {
       this.#stream.reset(code)
       return
     }
@@ -139,6 +141,7 @@ export class H2Response {
     const { heads } = stream.connection
     this.#head = undefined
     this.headSent = true
+    this.#hasLength = response.has(LENGTH)
     // RFC 9110 section 8.6: no Content-Length in a 204, not even of 0.
     heads.response(response, response.status === 204 ? LENGTH : 0)
     if (lines !== undefined) heads.addLines(lines)

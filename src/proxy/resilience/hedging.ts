@@ -25,6 +25,7 @@ export function secondTry(exchange: Exchange, now: Millis): Exchange | undefined
   hedge.route = exchange.route
   hedge.deadline = exchange.deadline
   hedge.speaks = exchange.speaks
+  hedge.isAgreed = exchange.isAgreed
   hedge.isGrpc = exchange.isGrpc
   hedge.plainBody = exchange.plainBody
   hedge.lacksHost = exchange.lacksHost
@@ -53,7 +54,6 @@ export function adopt(leader: Exchange, hedge: Exchange): void {
   leader.now = hedge.now
   leader.sentAt = hedge.sentAt
   leader.attempt = hedge.attempt
-  leader.grpcStatus = hedge.grpcStatus
   leader.details = ''
 }
 

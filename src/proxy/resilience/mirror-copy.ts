@@ -17,6 +17,7 @@ export interface Original {
   readonly source: string
   readonly depth: number
   readonly speaks: Wire
+  readonly isAgreed: boolean
   readonly isGrpc: boolean
 }
 
@@ -40,7 +41,7 @@ export class MirrorCopy implements Downstream {
   /** `bytes` are its own. `deadline` is by the clock. */
   constructor(
     destination: Destination,
-    { source, depth, speaks, isGrpc }: Original,
+    { source, depth, speaks, isAgreed, isGrpc }: Original,
     bytes: Buffer,
     deadline: Millis,
     owner: MirrorOwner,
@@ -55,6 +56,7 @@ export class MirrorCopy implements Downstream {
     this.exchange.isCopy = true
     // To an endpoint of which nothing else is known it goes in the protocol that its original came in.
     this.exchange.speaks = speaks
+    this.exchange.isAgreed = isAgreed
   }
 
   /** Sends it on its way. */

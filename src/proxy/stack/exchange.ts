@@ -162,6 +162,8 @@ export class Exchange implements Choice {
   needsNew = false
   /** What the client speaks, and the endpoint too unless it is known to speak something else. */
   speaks: Wire = 'http1'
+  /** It was agreed on with us, in a TLS handshake (ALPN), and so says nothing of the endpoint. */
+  isAgreed = false
   /** It is a call of gRPC, by its Content-Type. */
   isGrpc = false
   /** What the call ended with, in a head or in trailers; NO_GRPC_STATUS as long as there is none. */
@@ -335,6 +337,12 @@ export class Exchange implements Choice {
     this.requestCut = this.lacksHost ? HOST : 0
     this.requestLines = undefined
     return true
+  }
+
+  /** It is over, and may be long before the next one: gives back what a large request has taken. */
+  settle(): void {
+    this.kept = undefined
+    this.replay?.settle()
   }
 
   /** Nothing is under way, and nothing has moved for a while: gives back the memory of what was sent. */

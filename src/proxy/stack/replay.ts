@@ -36,9 +36,8 @@ export class Replay {
   /** Keeps another request. The bytes of a head that stays as it is are left where they are. */
   begin(head: Head): void {
     this.isCut = false
-    this.#length = 0
     this.#givenTo = 0
-    if (this.#body.length > MOST_HELD) this.#body = NOTHING
+    this.settle()
     this.#headLength = head.isStable ? 0 : head.end - head.start
     if (this.#headLength === 0) return
     if (this.#headLength > this.#head.length || this.#head.length > MOST_HELD) {
@@ -46,6 +45,12 @@ export class Replay {
       this.#view = new DataView(this.#head.buffer)
     }
     this.#copyHead(head)
+  }
+
+  /** The request is over: gives back what a large body has taken. */
+  settle(): void {
+    if (this.#body.length > MOST_HELD) this.#body = NOTHING
+    this.#length = 0
   }
 
   /** By hand: the call that copies makes an object for a part of a buffer. */

@@ -171,9 +171,12 @@ export class Balancing implements Stage {
     return pool
   }
 
-  /** Only HTTP/1.1 can become another protocol by asking for it. */
-  #wireFor({ request, speaks }: Exchange): Wire {
-    return request.upgrade ? 'http1' : (this.#destination.wire ?? speaks)
+  #wireFor({ request, speaks, isAgreed, isGrpc }: Exchange): Wire {
+    // Only HTTP/1.1 can become another protocol by asking for it.
+    if (request.upgrade) return 'http1'
+    // Who speaks HTTP/2 unasked knows that the endpoint does; of others only gRPC leaves no choice.
+    const guess = isAgreed && !isGrpc ? 'http1' : speaks
+    return this.#destination.wire ?? guess
   }
 
   /** True if the service's connections are all in use; an idle one of another endpoint makes room. */

@@ -19,7 +19,7 @@ import { Method } from '../http/method.ts'
 import type { SliceTap } from '../http/slices.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
-import type { Exchange, Upstream } from '../stack/exchange.ts'
+import { type Exchange, NO_GRPC_STATUS, type Upstream } from '../stack/exchange.ts'
 import { grpcStatusOf } from '../stack/grpc.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
 import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
@@ -153,7 +153,9 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     exchange.response = head
     exchange.responseBytes += head.end - head.start
     // Where nothing follows, the head has what trailers would have ("trailers-only").
-    if (exchange.isGrpc && stream.remoteEnded) exchange.grpcStatus = grpcStatusOf(head)
+    if (exchange.isGrpc) {
+      exchange.grpcStatus = stream.remoteEnded ? grpcStatusOf(head) : NO_GRPC_STATUS
+    }
     const { id } = stream
     this.#host.headers(exchange)
     // A stage above took the attempt back; it may have been sent again already, with this very call.

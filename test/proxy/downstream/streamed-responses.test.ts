@@ -6,11 +6,14 @@ import { H1Downstream } from '../../../src/proxy/downstream/h1-downstream.ts'
 import type { DownstreamHost } from '../../../src/proxy/downstream/host.ts'
 import { HeadWriter } from '../../../src/proxy/http/h1/head-writer.ts'
 import { Asked } from '../../../src/proxy/http/h1/response-rules.ts'
+import { DEFAULT_H2_LIMITS } from '../../../src/proxy/http/h2/h2-limits.ts'
 import type { Head } from '../../../src/proxy/http/head.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import { PENDING } from '../../../src/proxy/net/connection.ts'
 import { Ticker } from '../../../src/proxy/net/ticker.ts'
+import { Turn } from '../../../src/proxy/net/turn.ts'
 import type { Exchange, Upstream } from '../../../src/proxy/stack/exchange.ts'
+import { Http2Counters } from '../../../src/proxy/stack/http2-counters.ts'
 import { httpParserJs } from '../../fuzz/references.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { readResponses } from '../http/h1/transcript.ts'
@@ -49,8 +52,10 @@ function clients(t: Test): (request: string) => Client {
   })
   const host: DownstreamHost = {
     ...{ clock, ticker, writer: new HeadWriter(), limits: DEFAULT_LIMITS, isDraining: false },
+    ...{ h2Limits: DEFAULT_H2_LIMITS, turn: new Turn(), http2Of: () => new Http2Counters() },
     refused: () => undefined,
     answered: () => undefined,
+    broken: () => undefined,
     closed: () => undefined,
   }
   return (request) => {

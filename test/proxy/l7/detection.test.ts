@@ -61,7 +61,6 @@ onBoth(t, 'detection: what is not HTTP goes through untouched', async (t, kind) 
   const openings = [
     '\0\x01\xff',
     HELLO,
-    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     '*1\r\n$4\r\nPING\r\n',
     'SSH-2.0-x\r\n',
     'GET key\r\n',

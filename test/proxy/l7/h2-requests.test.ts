@@ -149,7 +149,7 @@ onBoth(t, 'http2 requests: interim responses, and a client that waits for one', 
   })
   const { client } = await h2(t, [server], { kind })
   const headers = { ':method': 'POST', 'content-length': 3, expect: '100-continue' }
-  const asked = client.ask(headers, undefined)
+  const asked = client.ask(headers, null)
   let mayGoOn = false
   asked.stream.on('continue', () => {
     mayGoOn = true

@@ -89,6 +89,22 @@ t.test('replay: an exchange has one for all its requests, until it rests', async
   t.not(exchange.replay, replay)
 })
 
+t.test('replay: an exchange that is over holds no large body', async (t) => {
+  const exchange = exchangeWith(streamedRequest())
+  exchange.settle()
+  exchange.keepForReplay()
+  const { replay } = exchange
+  replay?.add(Buffer.alloc(60_000), 0, 60_000)
+  exchange.kept = Buffer.from('x')
+  exchange.settle()
+  t.same([exchange.kept, replay?.length], [undefined, 0])
+  exchange.begin(0)
+  exchange.keepForReplay()
+  t.equal(exchange.replay, replay, 'but is ready for the next')
+  replay?.add(Buffer.from('abc'), 0, 3)
+  t.equal(replay?.body.buffer.byteLength, 4096)
+})
+
 t.test('replay: to keep a request makes nothing', async (t) => {
   const body = Buffer.alloc(100)
   for (const [what, exchange] of [

@@ -10,6 +10,7 @@ import t from 'tap'
 import { makeCertificate, testFolder } from '../../support/certificates.ts'
 import { answering } from '../../support/http-peer.ts'
 import { ok } from '../../support/http-text.ts'
+import { until } from '../../support/until.ts'
 import { backend } from '../l7/fixture.ts'
 import { makeSidecar } from './fixture.ts'
 
@@ -42,6 +43,26 @@ for (const sockets of ['auto', 'streams']) {
     t.equal(stdout, `${BODY}2`)
   })
 }
+
+t.test('tls: calls of gRPC go on as HTTP/2, which nothing else can carry', async (t) => {
+  const application = await backend(
+    t,
+    answering(() => undefined),
+  )
+  const certificate = makeCertificate(testFolder(t))
+  const { sidecar, port } = makeSidecar(t, application.port, certificate)
+  await sidecar.start()
+  const session = connectHttp2(`https://127.0.0.1:${port()}`, { ca: certificate.pem.certificate })
+  t.teardown(() => {
+    session.destroy()
+  })
+  const call = session.request({ ':method': 'POST', 'content-type': 'application/grpc' })
+  call.on('error', () => undefined)
+  call.end()
+  await until('it is there', () => application.received.startsWith('PRI * HTTP/2.0\r\n'))
+  const { body } = await sidecar.metrics()
+  t.match(body, 'underpass_http2_open_connections{direction="inbound",role="upstream"} 1')
+})
 
 t.test('tls: who agreed on HTTP/2 has to speak it', async (t) => {
   const application = await backend(t, answering(ok('x')))

@@ -62,6 +62,8 @@ export class H2Stream implements Sender {
   /** Given, and not consumed yet: in all, and of that from what was parked. */
   #given = 0
   #givenParked = 0
+  /** Of what was given and not consumed, some came with the read at hand. */
+  #isReadGiven = false
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -101,6 +103,7 @@ export class H2Stream implements Sender {
     this.#received = 0
     this.#given = 0
     this.#givenParked = 0
+    this.#isReadGiven = false
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
@@ -124,9 +127,10 @@ export class H2Stream implements Sender {
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
     const { framing, contentLength, method } = this.head
+    // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
+    if (this.connection.role === 'server' && method === Method.connect) return
     if (framing === Framing.length) this.#expected = contentLength
-    // RFC 9113 section 8.5: what follows a CONNECT is not its body.
-    else if (framing === Framing.none && method !== Method.connect) this.#expected = 0
+    else if (framing === Framing.none) this.#expected = 0
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */
@@ -157,7 +161,10 @@ export class H2Stream implements Sender {
     this.#givenParked += this.#parkedBytes
     this.#parked.length = 0
     this.#parkedBytes = 0
-    this.#given += this.#slices.length
+    const { length } = this.#slices
+    if (length === 0) return
+    this.#given += length
+    this.#isReadGiven = true
     this.#slices.giveTo(taker, tap)
   }
 
@@ -171,6 +178,7 @@ export class H2Stream implements Sender {
     const given = this.#given
     if (given === 0) return
     this.#given = 0
+    this.#isReadGiven = false
     this.#unpark(this.#givenParked)
     this.#givenParked = 0
     this.#uncredited += given
@@ -179,7 +187,9 @@ export class H2Stream implements Sender {
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (this.#given > this.#givenParked) this.connection.leaveRead()
+    if (!this.#isReadGiven) return
+    this.#isReadGiven = false
+    this.connection.leaveRead()
   }
 
   /** Tells the peer, when it is worth a frame, how much more it may send. */
@@ -303,9 +313,11 @@ export class H2Stream implements Sender {
   release(): void {
     if (this.isReleased) return
     this.isReleased = true
-    // What is still there belongs to nobody.
+    // What is still there belongs to nobody; what was given may still be on its way.
+    const isReadGiven = this.#isReadGiven
     this.giveTo(NOBODY)
     this.consumed()
+    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 

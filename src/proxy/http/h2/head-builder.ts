@@ -17,6 +17,7 @@ import { HTTP_PORT, HTTPS_PORT, NO_PORT } from '../target.ts'
 import type { H2Limits } from './h2-limits.ts'
 import { judgeRequestHead, judgeResponseHead } from './head-rules.ts'
 import { HeadText } from './head-text.ts'
+import { viewOf } from './hpack/copy.ts'
 import { type FieldSink, type HeaderField, Pseudo } from './hpack/header-field.ts'
 import { Values } from './values.ts'
 
@@ -24,10 +25,10 @@ const REQUEST = 0
 const RESPONSE = 1
 const TRAILERS = 2
 
-const REQUEST_VERSION = Buffer.from(' HTTP/1.1\r\n', 'latin1')
-const RESPONSE_VERSION = Buffer.from('HTTP/1.1 ', 'latin1')
-const HOST_NAME = Buffer.from('host: ', 'latin1')
-const COOKIE_NAME = Buffer.from('cookie: ', 'latin1')
+const REQUEST_VERSION = viewOf(Buffer.from(' HTTP/1.1\r\n', 'latin1'))
+const RESPONSE_VERSION = viewOf(Buffer.from('HTTP/1.1 ', 'latin1'))
+const HOST_NAME = viewOf(Buffer.from('host: ', 'latin1'))
+const COOKIE_NAME = viewOf(Buffer.from('cookie: ', 'latin1'))
 const HTTP = Buffer.from('http', 'latin1')
 const HTTPS = Buffer.from('https', 'latin1')
 
@@ -182,7 +183,7 @@ export class HeadBuilder implements FieldSink {
     if ((this.#pseudos & STATUS) === 0) return Refusal.pseudoMissing
     const head = this.#head
     const text = this.#text
-    text.copy(RESPONSE_VERSION, 0, RESPONSE_VERSION.length)
+    text.copy(RESPONSE_VERSION, 0, RESPONSE_VERSION.byteLength)
     text.number(head.status)
     // RFC 9112 section 4: the space stands even where there is no reason.
     text.byte(SP)
@@ -215,7 +216,7 @@ export class HeadBuilder implements FieldSink {
       values.write(Pseudo.path, text)
     }
     head.targetEnd = text.end
-    text.copy(REQUEST_VERSION, 0, REQUEST_VERSION.length)
+    text.copy(REQUEST_VERSION, 0, REQUEST_VERSION.byteLength)
     head.fieldsStart = text.end
     if (text.end > this.#lines.startLine) return Refusal.targetTooLong
     return (pseudos & AUTHORITY) === 0 ? Refusal.none : this.#writeHost()
@@ -259,7 +260,7 @@ export class HeadBuilder implements FieldSink {
     const text = this.#text
     const start = head.spans[2]!
     const end = head.spans[3]!
-    text.place(field.bytes, field.start + field.nameLength + 2, field.valueLength)
+    text.place(field.view, field.start + field.nameLength + 2, field.valueLength)
     const isHttp = (this.#pseudos & SCHEME) !== 0
     const port = isHttp ? (this.#isHttps ? HTTPS_PORT : HTTP_PORT) : NO_PORT
     return sameAuthority(head, start, end, text.end, text.end + field.valueLength, port)
@@ -280,9 +281,9 @@ export class HeadBuilder implements FieldSink {
     return this.#writePair(COOKIE_NAME, 0, this.#values.length, Field.cookie)
   }
 
-  #writePair(name: Buffer, start: number, end: number, kind: number): Refusal {
-    if (name.length + end - start + 2 > this.#lines.field) return Refusal.fieldTooLarge
-    this.#text.pair(name, this.#values.bytes, start, end, kind)
+  #writePair(name: DataView, start: number, end: number, kind: number): Refusal {
+    if (name.byteLength + end - start + 2 > this.#lines.field) return Refusal.fieldTooLarge
+    this.#text.pair(name, this.#values.view, start, end, kind)
     return Refusal.none
   }
 }

@@ -103,15 +103,15 @@ export class HeadEncoder implements HeadOutput {
   /** Lines of a hop of HTTP/1.1 among them are passed over. */
   addLines(lines: Buffer): void {
     const start = this.#text.end
-    this.#text.copy(lines, 0, lines.length)
+    this.#text.bytes(lines)
     this.#readLines(start)
   }
 
   addNumber(before: Buffer, value: number, after: Buffer): void {
     const start = this.#text.end
-    this.#text.copy(before, 0, before.length)
+    this.#text.bytes(before)
     this.#text.number(value)
-    this.#text.copy(after, 0, after.length)
+    this.#text.bytes(after)
     this.#readLines(start)
   }
 
@@ -124,10 +124,14 @@ export class HeadEncoder implements HeadOutput {
     this.#isSound = false
     const hpack = this.#hpack
     hpack.begin()
+    if (head !== undefined) hpack.look(head.bytes, head.view)
     if (this.#what === REQUEST && head !== undefined) writePseudos(hpack, head, this.#authority)
     else if (this.#what !== TRAILERS) hpack.status(this.#status)
     if (head !== undefined) this.#fields(head, this.#cut | NEVER)
-    if (this.#own.count > 0) this.#fields(this.#own, OF_HOPS)
+    if (this.#own.count > 0) {
+      hpack.look(this.#own.bytes, this.#own.view)
+      this.#fields(this.#own, OF_HOPS)
+    }
     // RFC 9110 section 10.1.4: it is said anew on every hop.
     if (this.#what === REQUEST && head?.trailersWelcome === true) {
       hpack.field(TE_LINE, 0, TE_NAME_END, TE_VALUE, TE_LINE.length, Field.te)

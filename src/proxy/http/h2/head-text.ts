@@ -7,7 +7,7 @@
 import { CR, LF, ZERO } from '../characters.ts'
 import { Field } from '../fields.ts'
 import { Head } from '../head.ts'
-import { copyBytes } from './hpack/copy.ts'
+import { copyBytes, copyWords } from './hpack/copy.ts'
 import type { HeaderField } from './hpack/header-field.ts'
 
 const FIRST_SIZE = 512
@@ -20,12 +20,14 @@ const AROUND = 4
 export class HeadText {
   #head: Head
   #bytes: Buffer
+  #view: DataView
   /** How much is written. */
   end = 0
 
   constructor() {
     this.#head = new Head()
     this.#bytes = this.#head.bytes
+    this.#view = this.#head.view
   }
 
   begin(head: Head): void {
@@ -35,6 +37,7 @@ export class HeadText {
     this.#bytes = isOwn ? head.bytes : Buffer.allocUnsafeSlow(FIRST_SIZE)
     this.end = 0
     head.begin(this.#bytes, 0)
+    this.#view = head.view
     head.isStable = true
   }
 
@@ -43,30 +46,36 @@ export class HeadText {
     const name = this.end
     const nameEnd = name + field.nameLength
     const value = nameEnd + BEFORE_VALUE
-    this.copy(field.bytes, field.start, field.nameLength + field.valueLength + AROUND)
+    this.copy(field.view, field.start, field.nameLength + field.valueLength + AROUND)
     if (field.isSensitive) this.#head.markSensitive(this.#head.count)
     this.count(name, nameEnd, value, value + field.valueLength, field.kind)
   }
 
   /** The same of a name with colon and space, and a value, that lie in different places. */
-  pair(name: Buffer, bytes: Buffer, from: number, to: number, kind: number): void {
+  pair(name: DataView, values: DataView, from: number, to: number, kind: number): void {
     const start = this.end
-    const value = start + name.length
-    this.copy(name, 0, name.length)
-    this.copy(bytes, from, to - from)
+    const value = start + name.byteLength
+    this.copy(name, 0, name.byteLength)
+    this.copy(values, from, to - from)
     this.crlf()
     this.count(start, value - BEFORE_VALUE, value, value + to - from, kind)
   }
 
-  copy(from: Buffer, start: number, length: number): void {
+  copy(from: DataView, start: number, length: number): void {
     this.place(from, start, length)
     this.end += length
   }
 
   /** Puts bytes behind what is written, where the next that are written replace them. */
-  place(from: Buffer, start: number, length: number): void {
+  place(from: DataView, start: number, length: number): void {
     this.#reserve(length)
-    copyBytes(from, start, start + length, this.#bytes, this.end)
+    copyWords(from, start, start + length, this.#view, this.end)
+  }
+
+  /** All of what there is no view of. */
+  bytes(from: Buffer): void {
+    this.#reserve(from.length)
+    this.end = copyBytes(from, 0, from.length, this.#bytes, this.end)
   }
 
   byte(byte: number): void {
@@ -128,6 +137,7 @@ export class HeadText {
     this.#bytes.copy(bytes, 0, 0, this.end)
     this.#bytes = bytes
     this.#head.look(bytes)
+    this.#view = this.#head.view
   }
 }
 

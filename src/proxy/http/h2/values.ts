@@ -3,14 +3,14 @@
 
 import { SEMICOLON, SP } from '../characters.ts'
 import type { HeadText } from './head-text.ts'
-import { copyBytes } from './hpack/copy.ts'
+import { copyWords, viewOf } from './hpack/copy.ts'
 import { type HeaderField, Pseudo } from './hpack/header-field.ts'
 
 const FIRST_SIZE = 512
 const LARGE = 8 * FIRST_SIZE
 
 export class Values {
-  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_SIZE)
+  view: DataView = viewOf(Buffer.allocUnsafeSlow(FIRST_SIZE))
   length = 0
   /** By pseudo-header field, for those that were kept. */
   readonly starts: Int32Array = new Int32Array(Pseudo.unknown)
@@ -18,7 +18,7 @@ export class Values {
 
   begin(): void {
     this.length = 0
-    if (this.bytes.length > LARGE) this.bytes = Buffer.allocUnsafeSlow(FIRST_SIZE)
+    if (this.view.byteLength > LARGE) this.view = viewOf(Buffer.allocUnsafeSlow(FIRST_SIZE))
   }
 
   keep(pseudo: Pseudo, field: HeaderField): void {
@@ -30,30 +30,30 @@ export class Values {
   /** What was kept goes into the text. */
   write(pseudo: Pseudo, text: HeadText): void {
     const start = this.starts[pseudo]!
-    text.copy(this.bytes, start, this.ends[pseudo]! - start)
+    text.copy(this.view, start, this.ends[pseudo]! - start)
   }
 
   /** RFC 9113 section 8.2.3: `; ` between one and the next. */
   join(field: HeaderField): void {
     if (this.length > 0) {
       this.#reserve(2)
-      this.bytes[this.length++] = SEMICOLON
-      this.bytes[this.length++] = SP
+      this.view.setUint8(this.length++, SEMICOLON)
+      this.view.setUint8(this.length++, SP)
     }
     this.#append(field)
   }
 
-  #append({ bytes, start, nameLength, valueLength }: HeaderField): void {
+  #append({ view, start, nameLength, valueLength }: HeaderField): void {
     this.#reserve(valueLength)
     const from = start + nameLength + 2
-    this.length = copyBytes(bytes, from, from + valueLength, this.bytes, this.length)
+    this.length = copyWords(view, from, from + valueLength, this.view, this.length)
   }
 
   #reserve(size: number): void {
     const needed = this.length + size
-    if (needed <= this.bytes.length) return
-    const bytes = Buffer.allocUnsafeSlow(2 * needed)
-    this.bytes.copy(bytes, 0, 0, this.length)
-    this.bytes = bytes
+    if (needed <= this.view.byteLength) return
+    const view = viewOf(Buffer.allocUnsafeSlow(2 * needed))
+    copyWords(this.view, 0, this.length, view, 0)
+    this.view = view
   }
 }

@@ -58,8 +58,11 @@ const NUMBERS = [0, 1, 2, 100, 16_383, 16_384, 65_535, 65_536, 2 ** 24 - 1, 2 **
 export class Peer {
   readonly #dice: Dice
   readonly #isClient: boolean
-  /** Streams that there have been, of which some may still be open. */
+  /** Streams that there have been, and those that this side has not ended. */
   readonly #streams: number[] = []
+  readonly #open: number[] = []
+  /** By stream: its head was sent. */
+  readonly #begun: Set<number> = new Set()
   #next = 1
 
   constructor(dice: Dice, role: Role) {
@@ -70,6 +73,7 @@ export class Peer {
   /** The other side has opened a stream. */
   opened(id: number): void {
     this.#streams.push(id)
+    this.#open.push(id)
   }
 
   /** The next frame, or the frames of a header block. */
@@ -97,7 +101,7 @@ export class Peer {
       case 8:
         return dice.once(2) ? ping() : priority(this.#stream(), 0)
       case 9:
-        return rstStream(this.#stream(), dice.below(14))
+        return rstStream(this.#ended(this.#stream(), END_STREAM), dice.below(14))
       case 10:
         return dice.once(2) ? this.#trailers() : frame(0x40, dice.below(256), this.#stream())
       default:
@@ -133,8 +137,18 @@ export class Peer {
     }
   }
 
+  /** One that is open, if there is one; now and then any. */
   #stream(): number {
-    return this.#streams.length === 0 ? this.#next : this.#dice.pick(this.#streams)
+    const dice = this.#dice
+    const ids = this.#open.length === 0 || dice.odd(20) ? this.#streams : this.#open
+    return ids.length === 0 ? this.#next : dice.pick(ids)
+  }
+
+  /** The same id; with END_STREAM it is not open any more. */
+  #ended(id: number, end: number): number {
+    const at = this.#open.indexOf(id)
+    if (end !== 0 && at >= 0) this.#open.splice(at, 1)
+    return id
   }
 
   #head(): Buffer {
@@ -144,17 +158,25 @@ export class Peer {
       const isInterim = dice.once(6)
       const status = dice.odd(10) ? dice.pick(ODD_STATUSES) : dice.pick(STATUSES)
       const fields = response(isInterim ? '103' : status, this.#fields())
-      return this.#block(this.#stream(), fields, isInterim && !dice.odd(10) ? 0 : end)
+      const id = this.#stream()
+      if (this.#begun.has(id) && !dice.odd(20)) return this.#data()
+      if (!isInterim) this.#begun.add(id)
+      const ends = isInterim && !dice.odd(10) ? 0 : end
+      return this.#block(this.#ended(id, ends), fields, ends)
     }
     const id = this.#next + (dice.once(10) ? 2 : 0)
     this.#next = id + 2
     this.#streams.push(id)
+    this.#begun.add(id)
+    if (end === 0) this.#open.push(id)
     return this.#block(id, request(this.#fields(), dice.pick(METHODS)), end)
   }
 
   #trailers(): Buffer {
+    const id = this.#stream()
+    if (!this.#begun.has(id)) return this.#head()
     const end = this.#dice.odd(10) ? 0 : END_STREAM
-    return this.#block(this.#stream(), block([['x-sum', '1']]), end)
+    return this.#block(this.#ended(id, end), block([['x-sum', '1']]), end)
   }
 
   #fields(): [string, string][] {
@@ -194,7 +216,10 @@ export class Peer {
     const dice = this.#dice
     const size = dice.pick([0, 1, 5, 100, 1000])
     const pad = dice.once(5) ? dice.below(256) : -1
-    return data(this.#stream(), Buffer.alloc(size, 'x'), dice.once(4) ? END_STREAM : 0, pad)
+    const id = this.#stream()
+    const end = dice.once(4) ? END_STREAM : 0
+    if (!this.#begun.has(id) && !dice.odd(20)) return ping('no head!')
+    return data(this.#ended(id, end), Buffer.alloc(size, 'x'), end, pad)
   }
 
   #settings(): [number, number][] {

@@ -80,7 +80,8 @@ function checkCuts(dice: Dice, role: Role, given: string[], tally: Tally): void 
   for (const parts of [frames, pieces(dice, all), pieces(dice, all), single]) {
     const actual = converse(parts)
     if (actual === expected) continue
-    throw new Error(`cut in ${parts.map(({ length }) => length)}:\n${actual}\nis not\n${expected}`)
+    const sizes = parts.map(({ length }) => length).join(',')
+    throw new Error(`cut in ${sizes}:\n${actual}\nis not\n${expected}`)
   }
 }
 

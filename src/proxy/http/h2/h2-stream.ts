@@ -293,6 +293,7 @@ export class H2Stream implements Sender {
   /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
   drop(): void {
     this.isClosed = true
+    this.connection.outflow.forget(this)
     this.#queue.length = 0
     this.#queueAt = 0
     this.#queued = 0

@@ -93,9 +93,15 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     return h2.control.isGreeted || h2.open < this.#host.presumedStreams
   }
 
-  /** Streams that the endpoint allows; NaN as long as it has not said. */
+  /** Streams that the endpoint allows, once it has said. */
   get allowedStreams(): number {
-    return this.#h2.control.isGreeted ? this.#h2.peerStreams : NaN
+    return this.#h2.peerStreams
+  }
+
+  /** It has said another number than that. One that allows none for now may have second thoughts. */
+  allows(other: number): boolean {
+    const { control, peerStreams } = this.#h2
+    return control.isGreeted && peerStreams >= 1 && peerStreams !== other
   }
 
   /** Sends a request. Only while it `hasRoom`. */

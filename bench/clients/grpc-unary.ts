@@ -10,20 +10,19 @@ const QUESTION = Buffer.from('what is it?')
 const ANSWER = Buffer.from(ANSWER_BODY)
 
 await client(
-  lanes(
-    async (channel) => { await new Promise((resolve, reject) => {
-        channel.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          QUESTION,
-          (error, answer) => {
-            if (error !== null) reject(error)
-            else if (answer === undefined || !ANSWER.equals(answer))
-              reject(new Error('wrong bytes'))
-            else resolve()
-          },
-        )
-      }); },
-  ),
+  lanes(async (channel) => {
+    await new Promise<void>((resolve, reject) => {
+      channel.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        QUESTION,
+        (error, answer) => {
+          if (error !== null) reject(error)
+          else if (answer === undefined || !ANSWER.equals(answer)) reject(new Error('wrong bytes'))
+          else resolve()
+        },
+      )
+    })
+  }),
 )

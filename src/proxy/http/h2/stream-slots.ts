@@ -3,28 +3,30 @@
 // Ids go up by two, so that streams of about the same age never meet in a slot; one that lives for long may be met, and
 // the next slot is taken then.
 
-import type { H2Stream } from './h2-stream.ts'
-
 const FIRST_SIZE = 16
 
-export class StreamSlots {
-  #slots: (H2Stream | undefined)[] = empty(FIRST_SIZE)
+export interface Numbered {
+  readonly id: number
+}
+
+export class StreamSlots<Stream extends Numbered> {
+  #slots: (Stream | undefined)[] = empty<Stream>(FIRST_SIZE)
   #mask = FIRST_SIZE - 1
   #size = 0
 
-  find(id: number): H2Stream | undefined {
+  find(id: number): Stream | undefined {
     return this.#slots[this.#placeOf(id)]
   }
 
   /** A stream whose id is not there yet. */
-  add(stream: H2Stream): void {
+  add(stream: Stream): void {
     if (2 * (this.#size + 1) > this.#slots.length) this.#resize(2 * this.#slots.length)
     this.#slots[this.#placeOf(stream.id)] = stream
     this.#size += 1
   }
 
   /** False if it is not there. */
-  remove(stream: H2Stream): boolean {
+  remove(stream: Stream): boolean {
     let hole = this.#placeOf(stream.id)
     if (this.#slots[hole] !== stream) return false
     this.#size -= 1
@@ -42,7 +44,7 @@ export class StreamSlots {
   }
 
   /** All of them, as they are now. */
-  list(): H2Stream[] {
+  list(): Stream[] {
     return this.#slots.filter((stream) => stream !== undefined)
   }
 
@@ -70,6 +72,6 @@ export class StreamSlots {
   }
 }
 
-function empty(size: number): (H2Stream | undefined)[] {
-  return new Array<H2Stream | undefined>(size).fill(undefined)
+function empty<Stream>(size: number): (Stream | undefined)[] {
+  return new Array<Stream | undefined>(size).fill(undefined)
 }

@@ -14,7 +14,7 @@ export class StreamTable {
   readonly closed: ClosedStreams = new ClosedStreams()
   /** Those that received something in the read at hand. */
   readonly touched: H2Stream[] = []
-  readonly #byId: StreamSlots = new StreamSlots()
+  readonly #byId: StreamSlots<H2Stream> = new StreamSlots()
   readonly #spare: H2Stream[] = []
 
   find(id: number): H2Stream | undefined {

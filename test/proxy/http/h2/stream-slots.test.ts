@@ -2,21 +2,20 @@
 
 import t from 'tap'
 import { seededRandom } from '../../../../src/lib/random.ts'
-import type { H2Stream } from '../../../../src/proxy/http/h2/h2-stream.ts'
-import { StreamSlots } from '../../../../src/proxy/http/h2/stream-slots.ts'
+import { type Numbered, StreamSlots } from '../../../../src/proxy/http/h2/stream-slots.ts'
 
 const SEED = 20_261_123
 const STEPS = 20_000
 
-function stream(id: number): H2Stream {
-  return { id } as H2Stream
+function stream(id: number): Numbered {
+  return { id }
 }
 
 t.test(`stream slots: as a Map has it, seed ${SEED}`, async (t) => {
   const random = seededRandom(SEED)
   for (const most of [3, 40, 700]) {
-    const slots = new StreamSlots()
-    const known = new Map<number, H2Stream>()
+    const slots = new StreamSlots<Numbered>()
+    const known = new Map<number, Numbered>()
     let id = 1
     let wrong = 0
     for (let step = 0; step < STEPS; step++) {
@@ -46,7 +45,7 @@ t.test(`stream slots: as a Map has it, seed ${SEED}`, async (t) => {
 })
 
 t.test('stream slots: what is not there is not removed, and room is given back', async (t) => {
-  const slots = new StreamSlots()
+  const slots = new StreamSlots<Numbered>()
   const one = stream(1)
   t.notOk(slots.remove(one))
   slots.add(one)

@@ -282,10 +282,8 @@ export class Reception implements DetectingHost, BalancingHost, PoolHost, World 
         this.#brokenConnection(at, error, details)
       },
       http2Of: (direction) => this.#counters.http2Of(direction, 'downstream'),
-      letGo: (exchange) => {
-        exchange.letGo(this.wheel)
-      },
-      closed: (carried: Carried) => {
+      closed: (carried: Carried, exchange?: Exchange) => {
+        exchange?.letGo(this.wheel)
         this.#sessions.closed(carried)
       },
     }

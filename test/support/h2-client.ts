@@ -32,7 +32,7 @@ export class H2Asked {
     stream.on('headers', (headers) => {
       this.interim.push(Number(headers[':status']))
     })
-    stream.on('trailers', (trailers) => {
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       this.trailers = trailers
     })
     stream.on('data', (chunk: Buffer) => {
@@ -57,7 +57,7 @@ export class H2Asked {
 
   /** The code of RST_STREAM, in either direction; 0 if there was none. */
   get code(): number {
-    return this.stream.rstCode ?? 0
+    return this.stream.rstCode
   }
 
   /** Once the stream is closed. */

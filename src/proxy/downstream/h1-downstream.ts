@@ -174,7 +174,7 @@ export class H1Downstream implements Receiver, Downstream, Carried {
     }
     this.#state = GONE
     this.#successor = new Tunnel(this.#exchange, start, this.#host, () => {
-      this.#closed()
+      this.#host.closed(this, this.#exchange)
     })
   }
 
@@ -387,18 +387,13 @@ export class H1Downstream implements Receiver, Downstream, Carried {
   #farewell(): void {
     this.#state = GONE
     this.#successor = new Lingering(this.#connection, this.#outlet, this.#clientEnded, () => {
-      this.#closed()
+      this.#host.closed(this, this.#exchange)
     })
   }
 
   #reset(): void {
     this.#state = GONE
     this.#connection.reset()
-    this.#closed()
-  }
-
-  #closed(): void {
-    this.#host.letGo(this.#exchange)
-    this.#host.closed(this)
+    this.#host.closed(this, this.#exchange)
   }
 }

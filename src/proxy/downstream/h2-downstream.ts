@@ -255,7 +255,6 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
 
   #closed(): void {
     this.#counters.connectionClosed()
-    for (const { exchange } of this.#active) this.host.letGo(exchange)
     this.host.closed(this)
   }
 }

@@ -18,6 +18,7 @@ import { Outlet } from '../net/outlet.ts'
 import type { Destination } from '../stack/destination.ts'
 import { type Downstream, Exchange, type TunnelEnd, type Upstream } from '../stack/exchange.ts'
 import { isGrpc } from '../stack/grpc.ts'
+import { NO_STATUS } from '../stack/request-counters.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
 import { isUnanswered } from './answer.ts'
 import { H2Response } from './h2-response.ts'
@@ -29,6 +30,9 @@ import { Tunnel } from './tunnel.ts'
 /** How long the rest of a request is waited for when its answer is complete. */
 const ABANDONED: Millis = 3000
 const MAX_FORWARDS = fieldBits(Field.maxForwards)
+
+/** What is counted of a request whose head was refused, which is answered by a reset. */
+const UNREAD = { status: NO_STATUS, requestBytes: 0, isGrpc: false }
 
 const IDLE = 0
 const BUSY = 1
@@ -50,6 +54,7 @@ export interface RequestOwner {
 }
 
 export class H2Request implements Downstream, StreamReceiver {
+  readonly copies = true
   /** Its place among the owner's that are under way. */
   place = -1
   readonly exchange: Exchange
@@ -123,10 +128,20 @@ export class H2Request implements Downstream, StreamReceiver {
   }
 
   onReset(_: H2Stream, { by, code, details }: StreamReset): void {
-    if (this.#state === LEAVING) this.#release()
-    if (this.#state !== BUSY) return
     const isRefused = by === 'us' && code === H2Error.protocol
-    this.#broken(isRefused ? 'request-refused' : 'downstream-reset', details)
+    if (this.#state === LEAVING) {
+      this.#release()
+    } else if (this.#state === BUSY) {
+      this.#broken(isRefused ? 'request-refused' : 'downstream-reset', details)
+    } else if (this.#state === IDLE) {
+      // There never was a head that could be accepted.
+      if (isRefused)
+        this.#owner.host.answered(
+          { ...UNREAD, destination: this.#owner.destination },
+          'request-refused',
+        )
+      this.#stream.release()
+    }
   }
 
   ready(): void {
@@ -248,8 +263,12 @@ export class H2Request implements Downstream, StreamReceiver {
     const isTaken = upstream.flush()
     // With that the exchange may have ended, or begun another attempt.
     if (this.#state !== BUSY || this.exchange.upstream !== upstream) return
-    if (isTaken) this.#stream.consumed()
-    else this.#isHeldBack = true
+    if (isTaken) {
+      this.#stream.consumed()
+      return
+    }
+    this.#isHeldBack = true
+    if (upstream.copies === true) this.#stream.copied()
   }
 
   #give(upstream: Upstream): void {

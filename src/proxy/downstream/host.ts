@@ -35,10 +35,8 @@ export interface DownstreamHost {
   broken(at: Pick<Exchange, 'destination' | 'source'>, error: ErrorCode, details: string): void
   /** What is counted of clients' HTTP/2 connections in that direction. */
   http2Of(direction: Direction): Http2Counters
-  /** An exchange will not be used again. */
-  letGo(exchange: Exchange): void
-  /** The connection is closed. */
-  closed(carried: Carried): void
+  /** The connection is closed, and its exchange, if it has one only, will not be used again. */
+  closed(carried: Carried, exchange?: Exchange): void
 }
 
 /** Who has a client's connection when no more requests are read from it. */

@@ -54,7 +54,6 @@ export function adopt(leader: Exchange, hedge: Exchange): void {
   leader.now = hedge.now
   leader.sentAt = hedge.sentAt
   leader.attempt = hedge.attempt
-  leader.grpcStatus = hedge.grpcStatus
   leader.details = ''
 }
 

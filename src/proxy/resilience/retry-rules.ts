@@ -130,11 +130,17 @@ export function mayHedge({ request, route }: Exchange): boolean {
  * one write is kept anyway. One that is known to be too large is copied for nothing, unless it waits to be asked for.
  */
 export function needsReplay(exchange: Exchange): boolean {
-  const { request, requestBytes, route, isAtHand } = exchange
-  if (request.framing === Framing.none || isForTunnel(request)) return false
+  const { request, requestBytes, isAtHand } = exchange
+  if (request.framing === Framing.none) return false
   if (isAtHand && requestBytes - (request.end - request.start) <= SMALL_BODY) return false
+  return isWorthReplay(exchange)
+}
+
+/** Apart from the above, which is all that most requests come to: it is short enough to be inlined. */
+function isWorthReplay(exchange: Exchange): boolean {
+  const { request, route } = exchange
   const isTooLarge = request.framing === Framing.length && request.contentLength > MOST_KEPT
-  if (isTooLarge && !request.expectsContinue) return false
+  if (isForTunnel(request) || (isTooLarge && !request.expectsContinue)) return false
   const { retry } = route
   if (mayHedge(exchange)) return true
   const isForSent = (retry.on & ~RetryCause.connectFailure) !== 0

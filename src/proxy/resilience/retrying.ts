@@ -345,7 +345,6 @@ export class Retrying implements Stage, AlarmListener<Exchange> {
     if (wasTaken) {
       leader.now = hedge.now
       leader.details = hedge.details
-      leader.grpcStatus = hedge.grpcStatus
       this.#finish(leader, error)
     } else if (leader.lowest === this && error !== undefined) {
       this.#bothFailed(leader, hedge, error)

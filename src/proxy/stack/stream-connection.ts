@@ -95,7 +95,7 @@ export class StreamConnection implements Connection, StreamReceiver, SliceTaker 
   end(): void {
     if (this.#isClosed || this.#isEnding) return
     this.#isEnding = true
-    if (!this.#isPending) this.#sendEnd()
+    this.#sendEndIfDue()
   }
 
   /** Of a stream's reset one hears without reading. */
@@ -136,7 +136,8 @@ export class StreamConnection implements Connection, StreamReceiver, SliceTaker 
       this.#isPending = false
       this.receiver.onDrain(this)
     }
-    if (this.#isEnding && !this.#endSent && !this.#isPending && !this.#isClosed) this.#sendEnd()
+    // With that it may have been ended, or written to again.
+    this.#sendEndIfDue()
   }
 
   onReset(_: H2Stream, reset: StreamReset): void {
@@ -185,7 +186,8 @@ export class StreamConnection implements Connection, StreamReceiver, SliceTaker 
     this.receiver.onEnd(this)
   }
 
-  #sendEnd(): void {
+  #sendEndIfDue(): void {
+    if (!this.#isEnding || this.#endSent || this.#isPending || this.#isClosed) return
     this.#endSent = true
     this.#stream.sendEnd()
     this.receiver.onFinished(this)

@@ -21,6 +21,7 @@ import { NO_RECEIVER } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
 import type { ByteCounters } from '../net/relay.ts'
 import type { Exchange, Upstream } from '../stack/exchange.ts'
+import { grpcStatusOf } from '../stack/grpc.ts'
 import { timeoutOf } from './keep-alive.ts'
 import { isShort, Leftover } from './leftover.ts'
 import { writeRequestHead } from './request-head.ts'
@@ -275,6 +276,7 @@ export class H1Upstream implements Receiver, Upstream {
         const { trailers } = reader.body
         // Where the chunks are passed on as they came, these are among them.
         if (exchange.plainBody && trailers !== undefined && trailers.count > 0) {
+          if (exchange.isGrpc) exchange.grpcStatus = grpcStatusOf(trailers)
           downstream.trailers(trailers)
         }
         downstream.end()
@@ -317,6 +319,7 @@ export class H1Upstream implements Receiver, Upstream {
     this.#isTimely = true
     exchange.status = head.status
     exchange.response = head
+    if (exchange.isGrpc && head.framing === Framing.none) exchange.grpcStatus = grpcStatusOf(head)
     exchange.responseBytes += head.end - head.start
     if (exchange.plainBody && head.framing === Framing.chunked) this.#reader.body.decode = true
     if (this.uses === 1 && head.has(KEEP_ALIVE)) this.keepAliveHint = timeoutOf(head)

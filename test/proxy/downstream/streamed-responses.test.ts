@@ -56,7 +56,6 @@ function clients(t: Test): (request: string) => Client {
     refused: () => undefined,
     answered: () => undefined,
     broken: () => undefined,
-    letGo: () => undefined,
     closed: () => undefined,
   }
   return (request) => {

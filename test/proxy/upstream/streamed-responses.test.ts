@@ -44,6 +44,23 @@ t.test('streamed responses: without trailers nothing is said of them', async (t)
   t.same(said(next), ['head 200', 'body a', 'end'])
 })
 
+t.test(
+  'streamed responses: how a call of gRPC ended, by its trailers or by a head alone',
+  async (t) => {
+    const status = (text: string): number => {
+      const way = carried()
+      way.exchange.isGrpc = true
+      way.wire.receive(text)
+      t.same(way.ends, ['well'])
+      return way.exchange.grpcStatus
+    }
+    t.equal(status(`${CHUNKED}1\r\na\r\n0\r\ngrpc-status: 5\r\n\r\n`), 5)
+    t.equal(status('HTTP/1.1 200 OK\r\ngrpc-status: 14\r\nContent-Length: 0\r\n\r\n'), 14)
+    t.equal(status(`${CHUNKED}1\r\na\r\n0\r\n\r\n`), -1)
+    t.equal(status('HTTP/1.1 200 OK\r\ngrpc-status: 14\r\nContent-Length: 1\r\n\r\na'), -1)
+  },
+)
+
 t.test('streamed responses: trailers are those of their own response', async (t) => {
   const way = carried()
   way.wire.receive(`${CHUNKED}0\r\nX-Sum: 5\r\n\r\n`)

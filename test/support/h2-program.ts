@@ -1,6 +1,6 @@
 // A web server of HTTP/2 by prior knowledge as an application would have it, NAME PORT: plain node:http2.
 //
-// `/sum` answers with what it was sent, as bytes and SHA-256, and trailers; `/echo` sends it back as it comes;
+// `/sum` answers with what it was sent, as bytes and SHA-256, and trailers, with what was in the request's; `/echo` sends it back as it comes;
 // `/bulk?bytes=N` sends so many; anything else is answered with NAME.
 
 import { createHash } from 'node:crypto'
@@ -12,14 +12,18 @@ const PIECE = Buffer.alloc(16_384, 'underpass ')
 function sum(stream: ServerHttp2Stream): void {
   const hash = createHash('sha256')
   let bytes = 0
+  let heard = ''
   stream.on('data', (chunk: Buffer) => {
     hash.update(chunk)
     bytes += chunk.length
   })
+  stream.on('trailers', (fields) => {
+    heard = String(fields['x-before'])
+  })
   stream.on('end', () => {
     stream.respond({ ':status': 200 }, { waitForTrailers: true })
     stream.on('wantTrailers', () => {
-      stream.sendTrailers({ 'x-counted': `${bytes}` })
+      stream.sendTrailers({ 'x-counted': `${bytes}`, 'x-heard': heard })
     })
     stream.end(`${bytes} ${hash.digest('hex')}`)
   })
@@ -46,6 +50,7 @@ function bulk(stream: ServerHttp2Stream, bytes: number): void {
 const server = createServer({ maxSessionMemory: 1000 })
 server.on('stream', (stream, headers) => {
   stream.on('error', () => undefined)
+  if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 })
   const { pathname, searchParams } = new URL(headers[':path'] ?? '/', 'http://web')
   if (pathname === '/sum') sum(stream)
   else if (pathname === '/bulk') bulk(stream, Number(searchParams.get('bytes')))

@@ -127,6 +127,11 @@ export class H2Stream implements Sender {
     return this.#intake.isComplete
   }
 
+  /** Whether the body has all that its head speaks of. */
+  get isWhole(): boolean {
+    return this.hasHead && this.#received === this.#expected
+  }
+
   /** Bytes came that nobody gets: padding, or those of a message that was refused. */
   waste(length: number): void {
     this.#uncredited += length

@@ -54,6 +54,7 @@ export class Victim {
     })
     const ports = new Map<string, number>()
     for (const [i, { name }] of targets.entries()) {
+      if (run.child.exitCode !== null) throw new Error(run.err)
       const address = await run.listening(`outbound.listeners[${i}].address`)
       ports.set(name, Number(address.split(':')[1]))
     }
@@ -155,12 +156,12 @@ export async function quiet(t: Test, victim: Victim): Promise<void> {
   t.pass('nothing is left open')
 }
 
-function manifest({ name, port, appProtocol, policy }: Target): string {
+function manifest({ name, port, appProtocol, policy }: Target, index: number): string {
   const service = `apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: default }
 spec:
-  clusterIP: 198.18.255.1
+  clusterIP: 198.18.255.${index + 1}
   ports: [{ name: web, port: 80, protocol: TCP, appProtocol: ${appProtocol} }]
 ---
 apiVersion: discovery.k8s.io/v1

@@ -304,6 +304,12 @@ export class FrameReceiver implements FrameTaker {
     this.#table.touch(stream)
     stream.hasHead = this.#connection.role === 'server' || head.status >= 200
     if (stream.hasHead) stream.expectBody()
+    else stream.heard += head.end - head.start
+    // No window holds them back: without end they would lie here for a client that does not read.
+    if (stream.heard > this.#connection.limits.maxHeaderListSize) {
+      this.#refuseMessage(stream, Refusal.headTooLarge)
+      return
+    }
     if (isEnd) stream.remoteEnd()
     stream.receiver.onHead(stream, head)
   }

@@ -41,6 +41,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Bytes of the interim responses that came. */
+  heard = 0
   /** Something of ours has left: the peer knows of it if it did not open it itself. */
   hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
@@ -86,6 +88,7 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.heard = 0
     this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow

@@ -203,7 +203,8 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
       this.idleSince = this.clock.now()
       if (this.#isLeaving) this.#host.turn.add(this)
     }
-    if (this.hasRoom) this.#host.roomMade(this)
+    // Without room too: how many it allows is of use to those that are dialled.
+    this.#host.roomMade(this)
   }
 
   onLimit(name: H2LimitName): void {

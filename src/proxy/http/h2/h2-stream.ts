@@ -132,7 +132,7 @@ export class H2Stream implements Sender {
 
   /** Whether the body has all that its head speaks of. */
   get isWhole(): boolean {
-    return this.hasHead && this.#received === this.#expected
+    return this.hasHead && this.#intake.isWhole
   }
 
   /** Bytes came that nobody gets: padding, or those of a message that was refused. */

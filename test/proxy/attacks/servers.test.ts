@@ -109,7 +109,9 @@ t.test('attacks of servers', async (t) => {
             : client.ask({ ':path': '/', ':method': 'POST' }, body),
         )
         for (const one of all) await one.over()
-        const got = new Set(all.map(({ status, code }) => (status === 0 ? `reset ${code}` : `${status} ${code}`)))
+        const got = new Set(
+          all.map(({ status, code }) => (status === 0 ? `reset ${code}` : `${status} ${code}`)),
+        )
         t.match([...got].join(', '), answers, `answered with ${[...got].join(', ')}`)
       })(),
     )
@@ -154,7 +156,9 @@ t.test('attacks of servers', async (t) => {
   }
 
   t.test('flood: empty DATA', async (t) => {
-    const act = onRequest((server, id) => server.send(headers(id, OK, OPEN), many(1500, data(id, ''))))
+    const act = onRequest((server, id) =>
+      server.send(headers(id, OK, OPEN), many(1500, data(id, ''))),
+    )
     await attack(t, act, { answers: /^(reset|200|50\d)/, goaway: /CALM/, limit: 'control-frames' })
   })
 
@@ -174,8 +178,11 @@ t.test('attacks of servers', async (t) => {
   })
 
   const wrong: Record<string, [act: (server: Attacker, id: number) => void, goaway: RegExp]> = {
-    'PUSH_PROMISE': [(server, id) => server.send(pushPromise(id, 2, request())), /PROTOCOL_ERROR/],
-    'a response that nobody waits for': [(server) => server.send(headers(9999, OK)), /PROTOCOL_ERROR/],
+    PUSH_PROMISE: [(server, id) => server.send(pushPromise(id, 2, request())), /PROTOCOL_ERROR/],
+    'a response that nobody waits for': [
+      (server) => server.send(headers(9999, OK)),
+      /PROTOCOL_ERROR/,
+    ],
     'a stream of its own': [(server) => server.send(headers(2, request())), /PROTOCOL_ERROR/],
     'HEADERS without a stream': [(server) => server.send(headers(0, OK)), /PROTOCOL_ERROR/],
     'DATA without a stream': [(server) => server.send(data(9999, 'x')), /PROTOCOL_ERROR/],
@@ -189,7 +196,8 @@ t.test('attacks of servers', async (t) => {
     ],
     'a window beyond all': [(server) => server.send(windowUpdate(0, 0x7fff_ffff)), /FLOW_CONTROL/],
     'a table larger than ours': [
-      (server, id) => server.send(headers(id, Buffer.concat([Buffer.from([0x3f, 0xff, 0xff, 0x7f]), OK]))),
+      (server, id) =>
+        server.send(headers(id, Buffer.concat([Buffer.from([0x3f, 0xff, 0xff, 0x7f]), OK]))),
       /COMPRESSION_ERROR/,
     ],
   }
@@ -202,12 +210,23 @@ t.test('attacks of servers', async (t) => {
   const refused: Record<string, (id: number) => Buffer[]> = {
     'DATA before the head': (id) => [data(id, 'x', END_STREAM)],
     'a name in capitals': (id) => [headers(id, response(200, [['Bad', 'name']]))],
-    'a field of a connection': (id) => [headers(id, response(200, [['transfer-encoding', 'chunked']]))],
-    'a value with a line in it': (id) => [headers(id, response(200, [['x', 'a\r\nset-cookie: b']]))],
+    'a field of a connection': (id) => [
+      headers(id, response(200, [['transfer-encoding', 'chunked']])),
+    ],
+    'a value with a line in it': (id) => [
+      headers(id, response(200, [['x', 'a\r\nset-cookie: b']])),
+    ],
     'a status that is none': (id) => [headers(id, response('20x'))],
     'a switch of protocols': (id) => [headers(id, response(101), OPEN)],
     'two lengths': (id) => [
-      headers(id, response(200, [['content-length', '1'], ['content-length', '2']]), OPEN),
+      headers(
+        id,
+        response(200, [
+          ['content-length', '1'],
+          ['content-length', '2'],
+        ]),
+        OPEN,
+      ),
       data(id, 'x', END_STREAM),
     ],
     'a bomb': (id) => [
@@ -230,7 +249,10 @@ t.test('attacks of servers', async (t) => {
 
   t.test('less than the length', async (t) => {
     const act = onRequest((server, id) =>
-      server.send(headers(id, response(200, [['content-length', '5']]), OPEN), data(id, 'xy', END_STREAM)),
+      server.send(
+        headers(id, response(200, [['content-length', '5']]), OPEN),
+        data(id, 'xy', END_STREAM),
+      ),
     )
     await attack(t, act, { answers: /^(502 0|reset \d|200 [1-9])$/ })
   })
@@ -277,7 +299,12 @@ t.test('attacks of servers', async (t) => {
   })
 
   t.test('no SETTINGS', async (t) => {
-    await attack(t, () => undefined, { answers: /^50\d 0$/, goaway: /SETTINGS_TIMEOUT/ }, Buffer.alloc(0))
+    await attack(
+      t,
+      () => undefined,
+      { answers: /^50\d 0$/, goaway: /SETTINGS_TIMEOUT/ },
+      Buffer.alloc(0),
+    )
   })
 
   t.test('something else than SETTINGS', async (t) => {

@@ -132,6 +132,24 @@ export const H2_GOALS: readonly Goal[] = [
   h2('grpc-unary', 'gRPC, small calls: CPU per call'),
   h2('grpc-stream', 'gRPC, streams of 1 MiB messages: CPU per GB'),
   {
+    scenario: 'grpc-stream',
+    text: 'gRPC, streams of 1 MiB messages: calls cut off',
+    limit: 0,
+    of: { metric: 'cut' },
+  },
+  {
+    scenario: 'streams',
+    text: 'open streams of a connection: resident kB each',
+    limit: 20,
+    of: { metric: 'each' },
+  },
+  {
+    scenario: 'streams',
+    text: 'open streams of a connection: growth of that between two halves of the time',
+    limit: 4,
+    of: { metric: 'drift' },
+  },
+  {
     scenario: 'stopped-stream',
     text: 'a stream that nobody reads: p99 of the others, as a multiple of without it',
     limit: 1.5,

@@ -60,7 +60,12 @@ export class FrameReader {
   /** Throws what the sink throws, and on a frame that is too long to be one. */
   read(chunk: Buffer): void {
     const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk])
-    let at = this.#skipPreface(bytes)
+    let at = this.#preface.length
+    if (at > bytes.length) {
+      this.#begun = Buffer.from(bytes)
+      return
+    }
+    if (at > 0) this.#checkPreface(bytes)
     while (bytes.length - at >= FRAME_HEAD) {
       const length = bytes.readUIntBE(at, 3)
       if (length > MOST_PAYLOAD) throw new Error(`a frame of ${length} bytes`)
@@ -76,12 +81,10 @@ export class FrameReader {
     this.#begun = at === bytes.length ? NONE : Buffer.from(bytes.subarray(at))
   }
 
-  #skipPreface(bytes: Buffer): number {
-    const { length } = this.#preface
-    if (length === 0 || bytes.length < length) return 0
-    if (!bytes.subarray(0, length).equals(this.#preface)) throw new Error('not HTTP/2')
+  #checkPreface(bytes: Buffer): void {
+    const there = bytes.subarray(0, this.#preface.length)
+    if (!there.equals(this.#preface)) throw new Error('not HTTP/2')
     this.#preface = NONE
-    return length
   }
 }
 

@@ -56,7 +56,11 @@ export function parseOptions(words: readonly string[]): Options {
       '--profile <folder>',
       'also write CPU profiles of Underpass, which cost time themselves',
     )
-    .option('--install', 'as root on Debian: install HAProxy and nginx where missing', false)
+    .option(
+      '--install',
+      'as root on Debian: install HAProxy, nginx and nghttpd where missing',
+      false,
+    )
     .option('--check', 'exit with 1 if a goal is not met', false)
     .allowExcessArguments(false)
     .exitOverride()

@@ -11,25 +11,27 @@ import { Latency } from './latency.ts'
  */
 const WARMUPS = 5
 
-/** One call and its check; rejects if anything is wrong with it. */
-export type Call = (client: Client) => Promise<void>
+/** One call and its check, with figures to be added up; rejects if anything is wrong with it. */
+export type Call = (client: Client) => Promise<Figures>
 
 async function phase(client: Client, call: Call, lanes: number, seconds: number): Promise<Figures> {
   const latency = new Latency()
   const start = performance.now()
   const deadline = start + seconds * 1000
   let count = 0
+  const sums: Record<string, number> = {}
   const lane = async (): Promise<void> => {
     for (let now = performance.now(); now < deadline; ) {
-      await call(client)
+      const figures = await call(client)
       const end = performance.now()
       latency.record(end - now)
       count++
+      for (const name in figures) sums[name] = (sums[name] ?? 0) + (figures[name] ?? 0)
       now = end
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))
-  return { count, seconds: (performance.now() - start) / 1000, ...latency.figures() }
+  return { ...sums, count, seconds: (performance.now() - start) / 1000, ...latency.figures() }
 }
 
 /** The work of a client that is nothing but such a loop; orders count lanes, not connections. */

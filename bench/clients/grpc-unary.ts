@@ -2,16 +2,17 @@
 
 import { SERVICE } from '../grpc.ts'
 import { ANSWER_BODY } from '../protocol.ts'
-import { client } from './client.ts'
+import { client, type Figures } from './client.ts'
 import { lanes } from './grpc-lanes.ts'
 
 const { path, requestSerialize, responseDeserialize } = SERVICE.ask
 const QUESTION = Buffer.from('what is it?')
+const NOTHING: Figures = {}
 const ANSWER = Buffer.from(ANSWER_BODY)
 
 await client(
   lanes(async (channel) => {
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       channel.makeUnaryRequest(
         path,
         requestSerialize,
@@ -20,7 +21,7 @@ await client(
         (error, answer) => {
           if (error !== null) reject(error)
           else if (answer === undefined || !ANSWER.equals(answer)) reject(new Error('wrong bytes'))
-          else resolve()
+          else resolve(NOTHING)
         },
       )
     })

@@ -84,6 +84,7 @@ export const grpcStream: Scenario = grpc(
     },
     'grpc',
     'grpc-stream',
+    [{ key: 'cut', title: 'calls cut off', digits: 0 }],
   ),
 )
 

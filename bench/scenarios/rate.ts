@@ -40,7 +40,12 @@ export function perCount(
   }
 }
 
-export function perByte(about: About, server: ServerName, client: ClientName): Scenario {
+export function perByte(
+  about: About,
+  server: ServerName,
+  client: ClientName,
+  more: readonly Metric[] = [],
+): Scenario {
   return {
     ...about,
     ours: OURS,
@@ -48,6 +53,7 @@ export function perByte(about: About, server: ServerName, client: ClientName): S
     metrics: [
       { key: 'cpu', title: 'CPU ms/GB', digits: 0 },
       { key: 'rate', title: 'MB/s', digits: 0 },
+      ...more,
       ...PROXY_METRICS,
     ],
     limit: connectionLimit,
@@ -55,7 +61,9 @@ export function perByte(about: About, server: ServerName, client: ClientName): S
       const measured = await load(run, server, client)
       const { bytes = 0, seconds = Number.NaN } = measured.figures
       const own = proxyFigures(measured, (micros) => micros / MEGA / (bytes / 1e12))
-      return { ...own, rate: bytes / MEGA / seconds, gigabytes: bytes / 1e9 }
+      const others = more.map(({ key }) => [key, measured.figures[key] ?? 0] as const)
+      const about = { rate: bytes / MEGA / seconds, gigabytes: bytes / 1e9 }
+      return { ...Object.fromEntries(others), ...own, ...about }
     }),
   }
 }

@@ -15,7 +15,7 @@ const ALL = [
     'parser-browser',
     'parser-fields',
   ],
-  ...['h2', 'h1-h2', 'h2-h1'],
+  ...['h2', 'h1-h2', 'h2-h1', 'grpc-unary', 'grpc-stream', 'streams', 'stopped-stream'],
 ]
 
 t.test('options: without any, everything is measured five times in every mode', async (t) => {

@@ -5,7 +5,7 @@ import { OURS } from '../targets/underpass.ts'
 import { load, PROXY_METRICS, proxyFigures } from './load.ts'
 import { connectionLimit, each, MEGA, type Metric, type Scenario } from './scenario.ts'
 
-type About = Pick<Scenario, 'name' | 'title' | 'connections'>
+export type About = Pick<Scenario, 'name' | 'title' | 'connections' | 'counted'>
 
 const LATENCIES: readonly Metric[] = [
   { key: 'p50', title: 'p50 ms', digits: 2 },
@@ -13,7 +13,12 @@ const LATENCIES: readonly Metric[] = [
   { key: 'p99', title: 'p99 ms', digits: 2 },
 ]
 
-function perCount(about: About, server: ServerName, client: ClientName, thing: string): Scenario {
+export function perCount(
+  about: About,
+  server: ServerName,
+  client: ClientName,
+  thing: string,
+): Scenario {
   return {
     ...about,
     ours: OURS,
@@ -35,7 +40,7 @@ function perCount(about: About, server: ServerName, client: ClientName, thing: s
   }
 }
 
-function perByte(about: About, server: ServerName, client: ClientName): Scenario {
+export function perByte(about: About, server: ServerName, client: ClientName): Scenario {
   return {
     ...about,
     ours: OURS,

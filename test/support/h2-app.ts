@@ -50,6 +50,8 @@ export class H2App {
   manners: Manners
   /** By stream. */
   readonly streams: Map<number, H2Stream> = new Map()
+  /** How many it was told of. */
+  heads = 0
   readonly #host: { readonly role: 'client' | 'server'; readonly connection: H2Connection }
   readonly #work: Map<number, Work> = new Map()
   readonly #log: string[] = []
@@ -122,6 +124,10 @@ export class H2App {
     else this.#pump(stream)
   }
 
+  hasAnswered(id: number): boolean {
+    return this.#work.get(id)?.answered === true
+  }
+
   /** A head of that status alone. */
   interim(stream: H2Stream, status: number): void {
     const { heads } = this.#host.connection
@@ -167,6 +173,7 @@ export class H2App {
     const work = this.#workOf(stream)
     if (work.released) throw new Error(`stream ${stream.id} was released`)
     work.heads++
+    this.heads++
     const what = this.#host.role === 'server' ? `${head.methodText} ${head.target}` : head.status
     this.#log.push(`${stream.id} head ${what}`)
     if (this.#host.role === 'server' && this.manners.answers === 'head') this.answer(stream)

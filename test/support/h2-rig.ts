@@ -113,17 +113,27 @@ export class H2Rig implements H2Sink, H2Owner {
     }
     piece.copy(this.#readBuffer)
     this.connection.read(this.#readBuffer.subarray(0, piece.length))
-    if (!this.#isLeft) this.#readBuffer.fill(0xaa, 0, piece.length)
+    this.#scribble(piece.length)
+  }
+
+  /** The next read would go there. */
+  #scribble(length: number): void {
+    if (!this.#isLeft) this.#readBuffer.fill(0xaa, 0, length)
   }
 
   /** Ends the turn. */
   turn(): void {
-    for (let i = 0; this.#isScheduled; i++) {
+    for (let i = 0; this.#takeScheduled(); i++) {
       if (i > 1000) throw new Error('a flush asks for the next one without end')
-      this.#isScheduled = false
       this.connection.flush()
     }
     this.#watch.turn++
+  }
+
+  #takeScheduled(): boolean {
+    const isScheduled = this.#isScheduled
+    this.#isScheduled = false
+    return isScheduled
   }
 
   /** The peer reads again. */
@@ -209,7 +219,7 @@ export class H2Rig implements H2Sink, H2Owner {
     this.#isLeft = true
   }
 
-  receiverFor(_stream: H2Stream): StreamReceiver {
+  receiverFor(): StreamReceiver {
     return this.app.receiver()
   }
 

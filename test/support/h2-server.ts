@@ -80,7 +80,7 @@ export class H2Server {
     server.on('session', (session) => {
       this.sessions.push(session)
       session.on('error', () => undefined)
-      session.on('goaway', (code) => {
+      session.on('goaway', (code: number) => {
         this.goaways.push(code)
       })
     })

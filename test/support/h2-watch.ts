@@ -15,6 +15,12 @@ import {
   Type,
 } from './h2-wire.ts'
 
+/** Of a frame that has begun to come: it may be credited before it is whole. */
+const PART = 16_384
+
+/** The most that our encoder makes of it. */
+const FIRST_TABLE = 4096
+
 interface Seen {
   /** Turn in which the peer reset it; NaN if it did not. */
   resetByPeer: number
@@ -54,8 +60,10 @@ export class Watch {
   #sent = 0
   #fed = 0
   #granted = 0
-  /** The smallest table size that the next block has to announce; NaN if none. */
-  #tableSize = NaN
+  /** Sizes of our header table that the peer allows: when the last block was sent, since then at least, and now. */
+  #tableThen = FIRST_TABLE
+  #tableLowest = FIRST_TABLE
+  #tableNow = FIRST_TABLE
   /** Of the header block that is being sent. */
   #blockStream = 0
   #blockHead: Frame | undefined
@@ -220,9 +228,11 @@ export class Watch {
 
   /** RFC 7541 section 4.2: a smaller table is announced by the next block. */
   #sizeUpdate(block: Buffer): string | undefined {
-    if (Number.isNaN(this.#tableSize)) return undefined
-    const most = this.#tableSize
-    this.#tableSize = NaN
+    const most = this.#tableLowest
+    const isSmaller = most < this.#tableThen
+    this.#tableThen = this.#tableNow
+    this.#tableLowest = this.#tableNow
+    if (!isSmaller) return undefined
     const byte = block[0] ?? 0
     if ((byte & 0xe0) !== 0x20) return 'the table is not made smaller'
     let size = byte & 0x1f
@@ -251,8 +261,9 @@ export class Watch {
     if (payload.length > 0) return 'an acknowledgement is empty'
     if (values === undefined) return 'acknowledges nothing'
     for (const [name, value] of values) {
-      if (name === 1 && value < 4096) {
-        this.#tableSize = Number.isNaN(this.#tableSize) ? value : Math.min(this.#tableSize, value)
+      if (name === 1) {
+        this.#tableNow = Math.min(value, FIRST_TABLE)
+        this.#tableLowest = Math.min(this.#tableLowest, value)
       }
       if (name === 4) this.#firstWindow = value
       if (name === 5) this.#frameSize = value
@@ -281,13 +292,15 @@ export class Watch {
     if (by === 0 || by > MOST_WINDOW) return 'not an increment'
     if (stream === 0) {
       this.#granted += by
-      const most = this.#fed + Math.max(0, this.#options.connectionWindow - 65_535)
+      const most = this.#fed + PART + Math.max(0, this.#options.connectionWindow - 65_535)
       return this.#granted > most ? `${this.#granted} were granted, ${this.#fed} came` : undefined
     }
     const seen = this.#stream(stream)
     if (seen.reset) return 'it was reset'
     if (!seen.fedHead && !seen.sentHead) return 'idle'
     seen.granted += by
-    return seen.granted > seen.fed ? `${seen.granted} were granted, ${seen.fed} came` : undefined
+    return seen.granted > seen.fed + PART
+      ? `${seen.granted} were granted, ${seen.fed} came`
+      : undefined
   }
 }

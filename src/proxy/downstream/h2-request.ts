@@ -54,6 +54,7 @@ export interface RequestOwner {
 }
 
 export class H2Request implements Downstream, StreamReceiver {
+  readonly copies = true
   /** Its place among the owner's that are under way. */
   place = -1
   readonly exchange: Exchange
@@ -262,8 +263,12 @@ export class H2Request implements Downstream, StreamReceiver {
     const isTaken = upstream.flush()
     // With that the exchange may have ended, or begun another attempt.
     if (this.#state !== BUSY || this.exchange.upstream !== upstream) return
-    if (isTaken) this.#stream.consumed()
-    else this.#isHeldBack = true
+    if (isTaken) {
+      this.#stream.consumed()
+      return
+    }
+    this.#isHeldBack = true
+    if (upstream.copies === true) this.#stream.copied()
   }
 
   #give(upstream: Upstream): void {

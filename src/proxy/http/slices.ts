@@ -57,10 +57,10 @@ export class Slices {
     if (this.more !== undefined) for (const slice of this.more) tap.add(slice, 0, slice.length)
   }
 
-  /** Moves all of them into `target`, which must be large enough. */
-  moveTo(target: Buffer): void {
+  /** Moves all of them into `target` from `start` on, where there must be room. */
+  moveTo(target: Buffer, start: number): void {
     if (this.bytes === undefined) return
-    let at = this.bytes.copy(target, 0, this.start, this.end)
+    let at = start + this.bytes.copy(target, start, this.start, this.end)
     if (this.more !== undefined) for (const slice of this.more) at += slice.copy(target, at)
     this.clear()
   }

@@ -181,7 +181,7 @@ export class RawConnection implements Connection {
       this.#view = size === buffer.length ? buffer : buffer.subarray(0, size)
     }
     this.receiver.onData(this, this.#view)
-    if (this.#isLeft) return this.#leave()
+    if (this.#isLeft) return this.#leave(size)
     // A chunk that is still being written must stay where it is.
     if (!this.#reading) return undefined
     if (buffer.length === SMALL) {
@@ -199,11 +199,11 @@ export class RawConnection implements Connection {
   }
 
   /** Not given back: whoever needs it lets go of it one day. */
-  #leave(): Buffer | undefined {
+  #leave(size: number): Buffer | undefined {
     this.#isLeft = false
     if (this.#closed) return undefined
     const { buffers } = this.#context
-    const next = this.#buffer.length === SMALL ? buffers.takeSmall() : buffers.takeLarge()
+    const next = size < SMALL ? buffers.takeSmall() : buffers.takeLarge()
     this.#buffer = next
     this.#view = next
     return next

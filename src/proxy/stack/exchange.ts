@@ -52,6 +52,8 @@ export interface Stage {
  * `discard` drops what is staged.
  */
 export interface Downstream {
+  /** What it does not take at once it has copied: the bytes need not stay as they are. */
+  readonly copies?: true
   /** The head of the response proper has left: nothing else can be answered any more. */
   readonly hasBegun: boolean
   /** All of the response has left: of the exchange nothing is awaited but the rest of the request. */
@@ -89,6 +91,8 @@ export interface TunnelEnd {
 
 /** The endpoint's side, from `Downstream.ready` on until the exchange ends. Staged and flushed as the other. */
 export interface Upstream {
+  /** As of the other side. */
+  readonly copies?: true
   body(bytes: Buffer, start: number, end: number): void
   trailers(fields: Head): void
   end(): void

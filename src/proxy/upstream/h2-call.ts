@@ -6,6 +6,7 @@
 // request gets, and what becomes of one that failed, is left to the connection, the pool and the stages above.
 
 import type { Clock } from '../../lib/clock.ts'
+import type { Millis } from '../../lib/duration.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import { Field, fieldBits } from '../http/fields.ts'
 import { Body } from '../http/h1/body.ts'
@@ -25,6 +26,8 @@ import { StreamConnection } from '../stack/stream-connection.ts'
 import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
 
 const HOST = fieldBits(Field.host)
+/** A request that was given up after so long without a byte on its connection may have met a dead one. */
+const SUSPICIOUS_SILENCE: Millis = 1000
 
 /** What the calls of a connection share. */
 export interface CallHost {
@@ -32,15 +35,19 @@ export interface CallHost {
   readonly limits: Limits
   readonly counters: ByteCounters
   readonly carrier: Connection
-  /** Writes to the socket so far. */
+  /** Writes to the socket so far, and reads. */
   readonly writes: number
+  readonly reads: number
   headers(exchange: Exchange): void
   ended(exchange: Exchange, error: ErrorCode | undefined): void
+  /** A request was given up for which nothing at all came of the connection, for a while. */
+  silent(): void
   /** The call carries nothing any more. */
   freed(call: H2Call): void
 }
 
 export class H2Call implements Upstream, StreamReceiver, SliceTap {
+  readonly copies = true
   readonly #host: CallHost
   #stream: H2Stream | undefined
   #exchange: Exchange | undefined
@@ -55,6 +62,8 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   #isHeldBack = false
   /** The writes that there had been when it began: as long as there is no other, nothing of it has left. */
   #writes = 0
+  /** The reads that there had been. */
+  #reads = 0
   /** The exchange knows the time: its head was in the bytes that are being read. */
   #isTimely = false
 
@@ -77,6 +86,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     this.#isHeldBack = false
     this.#isTimely = false
     this.#writes = this.#host.writes
+    this.#reads = this.#host.reads
     exchange.wasReused = wasReused
     exchange.upstream = this
     exchange.sent += 1
@@ -131,7 +141,13 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   }
 
   cancel(): void {
-    if (this.#exchange !== undefined) this.#detach(this.#exchange)
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    const host = this.#host
+    const isSilent =
+      this.#reads === host.reads && host.clock.now() - exchange.sentAt >= SUSPICIOUS_SILENCE
+    this.#detach(exchange)
+    if (isSilent) host.silent()
   }
 
   /** The connection is kept in any case, and reading on would be dearer than saying so. */
@@ -242,6 +258,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     if (!isTaken) {
       exchange.wasHeldBack = true
       this.#isHeldBack = true
+      if (downstream.copies === true) stream.copied()
       return
     }
     stream.consumed()

@@ -18,7 +18,7 @@ import type { Exchange } from '../stack/exchange.ts'
 import type { Http2Counters } from '../stack/http2-counters.ts'
 import { connectError } from './connect-error.ts'
 import { H2Upstream, type H2UpstreamHost } from './h2-upstream.ts'
-import { type DialOwner, type Held, PoolDial } from './pool-dial.ts'
+import { type DialOwner, PoolDial } from './pool-dial.ts'
 import type { PoolHost } from './pool-host.ts'
 
 /** An idle connection is closed after so long; nginx and Envoy wait longer by themselves. */
@@ -38,7 +38,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   presumedStreams: number = PRESUMED_STREAMS
   readonly #host: PoolHost
   /** Those that are open, and of them those that take requests. */
-  readonly #held = new Map<H2Upstream, Held>()
+  readonly #all = new Set<H2Upstream>()
   readonly #usable: H2Upstream[] = []
   readonly #waiting: Exchange[] = []
   readonly #dials = new Set<PoolDial>()
@@ -60,7 +60,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   /** Connections that are open or being opened. */
   get size(): number {
-    return this.#held.size + this.#dials.size
+    return this.#all.size + this.#dials.size
   }
 
   get isRetired(): boolean {
@@ -97,14 +97,10 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   }
 
   roomMade(connection: H2Upstream): void {
-    const { allowedStreams } = connection
-    // One that allows none for now may have second thoughts.
-    if (allowedStreams >= 1) this.presumedStreams = allowedStreams
-    this.#serve(connection)
-    const held = this.#held.get(connection)
-    if (held !== undefined && held.destination.pending.length > 0) {
-      this.#host.roomMade(held.destination)
-    }
+    if (connection.allows(this.presumedStreams)) this.presumedStreams = connection.allowedStreams
+    if (this.#waiting.length > 0) this.#serve(connection)
+    const { destination } = connection.held
+    if (destination.pending.length > 0) this.#host.roomMade(destination)
   }
 
   leaving(connection: H2Upstream): void {
@@ -114,17 +110,16 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   }
 
   lost(connection: H2Upstream): void {
-    const held = this.#held.get(connection)
-    if (held === undefined) return
-    this.#held.delete(connection)
+    const { destination, path } = connection.held
+    this.#all.delete(connection)
     this.#losses += 1
     this.counters.closed += 1
     this.http2.connectionClosed()
-    this.#host.disconnected(held.path)
-    held.destination.open -= 1
+    this.#host.disconnected(path)
+    destination.open -= 1
     this.leaving(connection)
     // The room of an evicted connection belongs to the request it was made for, not to one that waits.
-    if (!this.#isEvicting) this.#host.roomMade(held.destination)
+    if (!this.#isEvicting) this.#host.roomMade(destination)
   }
 
   refused(reason: string): void {
@@ -137,7 +132,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   retire(): void {
     this.#isRetired = true
-    for (const connection of [...this.#held.keys()]) {
+    for (const connection of [...this.#all]) {
       if (connection.isIdle) connection.close()
       else connection.leave()
     }
@@ -156,7 +151,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   /** Closes what was idle for too long. True if nothing is left, and nothing will come. */
   sweep(now: Millis): boolean {
-    for (const connection of [...this.#held.keys()]) connection.sweep(now, IDLE_TIMEOUT)
+    for (const connection of [...this.#all]) connection.sweep(now, IDLE_TIMEOUT)
     return this.#isRetired && this.size === 0
   }
 
@@ -164,8 +159,8 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
     this.#dials.delete(dial)
     this.counters.opened += 1
     this.http2.connectionOpened()
-    const upstream = new H2Upstream(connection, this, this.#losses)
-    this.#held.set(upstream, { destination: dial.destination, path: dial.path })
+    const upstream = new H2Upstream(connection, this, dial, this.#losses)
+    this.#all.add(upstream)
     this.#usable.push(upstream)
     this.#serve(upstream)
     this.#dialForWaiting()

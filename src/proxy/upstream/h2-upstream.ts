@@ -21,6 +21,7 @@ import type { Flushed, Turn } from '../net/turn.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import type { Http2Counters } from '../stack/http2-counters.ts'
 import { type CallHost, H2Call } from './h2-call.ts'
+import type { Held } from './pool-dial.ts'
 
 /** What all connections to an endpoint share. */
 export interface H2UpstreamHost {
@@ -47,13 +48,15 @@ export interface H2UpstreamHost {
 }
 
 export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed {
-  /** Requests that it has begun to carry, and writes. */
+  /** Requests that it has begun to carry, writes, and reads. */
   uses = 0
   writes = 0
+  reads = 0
   /** Since when it carries nothing, by the clock. */
   idleSince: number
   /** Connections that the pool had lost when this one was opened. */
   readonly generation: number
+  readonly held: Held
   readonly clock: Clock
   readonly limits: Limits
   readonly counters: ByteCounters
@@ -64,9 +67,10 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
   #isLeaving = false
   #isOver = false
 
-  constructor(connection: Connection, host: H2UpstreamHost, generation: number) {
+  constructor(connection: Connection, host: H2UpstreamHost, held: Held, generation: number) {
     this.carrier = connection
     this.#host = host
+    this.held = held
     this.generation = generation
     this.clock = host.clock
     this.limits = host.limits
@@ -89,9 +93,15 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     return h2.control.isGreeted || h2.open < this.#host.presumedStreams
   }
 
-  /** Streams that the endpoint allows; NaN as long as it has not said. */
+  /** Streams that the endpoint allows, once it has said. */
   get allowedStreams(): number {
-    return this.#h2.control.isGreeted ? this.#h2.peerStreams : NaN
+    return this.#h2.peerStreams
+  }
+
+  /** It has said another number than that. One that allows none for now may have second thoughts. */
+  allows(other: number): boolean {
+    const { control, peerStreams } = this.#h2
+    return control.isGreeted && peerStreams >= 1 && peerStreams !== other
   }
 
   /** Sends a request. Only while it `hasRoom`. */
@@ -135,6 +145,7 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
 
   onData(_: Connection, chunk: Buffer): void {
     this.counters.sent += chunk.length
+    this.reads += 1
     this.#h2.read(chunk)
   }
 
@@ -192,7 +203,8 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
       this.idleSince = this.clock.now()
       if (this.#isLeaving) this.#host.turn.add(this)
     }
-    if (this.hasRoom) this.#host.roomMade(this)
+    // Without room too: how many it allows is of use to those that are dialled.
+    this.#host.roomMade(this)
   }
 
   onLimit(name: H2LimitName): void {
@@ -214,6 +226,12 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
 
   ended(exchange: Exchange, error: ErrorCode | undefined): void {
     this.#host.ended(exchange, error)
+  }
+
+  /** It is spoken to no more than it must: that would be in vain if its endpoint is gone without a word. */
+  silent(): void {
+    this.leave()
+    this.#host.leaving(this)
   }
 
   freed(call: H2Call): void {

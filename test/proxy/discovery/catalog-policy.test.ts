@@ -22,9 +22,12 @@ t.test(
     world.update(state)
     const found = world.named('shop.default')
     const direct = world.catalog.table.find('10.1.0.1', 8080)
-    const bare = { mode: undefined, protocol: '', maxPendingRequests: 1024, affinity: undefined }
+    const bare = {
+      ...{ mode: undefined, protocol: '', wire: undefined },
+      ...{ maxPendingRequests: 1024, affinity: undefined },
+    }
     for (const each of [found, direct]) t.match(each, bare)
-    const ports = [{ name: 'web', port: 80, appProtocol: 'http' }]
+    const ports = [{ name: 'web', port: 80, appProtocol: 'grpc' }]
     const affinity = { kind: 'cookie', name: 'sid', ttl: 0 } as const
     const trafficPolicies = [
       policy({
@@ -34,7 +37,7 @@ t.test(
     ]
     world.update({ ...state, services: [service({ ports })], trafficPolicies })
     for (const each of [found, direct]) {
-      t.match(each, { mode: 'l7', protocol: 'http', maxPendingRequests: 7 })
+      t.match(each, { mode: 'l7', protocol: 'http', wire: 'http2', maxPendingRequests: 7 })
     }
     t.ok(found.picker instanceof Maglev)
     t.ok(found.affinity instanceof CookieAffinity)

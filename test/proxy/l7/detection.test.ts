@@ -58,13 +58,7 @@ onBoth(t, 'detection: the same where HTTP was spoken before', async (t, kind) =>
 })
 
 onBoth(t, 'detection: what is not HTTP goes through untouched', async (t, kind) => {
-  const openings = [
-    '\0\x01\xff',
-    HELLO,
-    '*1\r\n$4\r\nPING\r\n',
-    'SSH-2.0-x\r\n',
-    'GET key\r\n',
-  ]
+  const openings = ['\0\x01\xff', HELLO, '*1\r\n$4\r\nPING\r\n', 'SSH-2.0-x\r\n', 'GET key\r\n']
   for (const opening of openings) {
     const server = await backend(
       t,

@@ -21,7 +21,9 @@ async function way(t: Test, kind: Kind, answer: H2Answer): Promise<{ f: L7; s: H
 
 onBoth(t, 'http2 upstreams: a client of HTTP/1.1, one request after another', async (t, kind) => {
   const { f, s } = await way(t, kind, (asked) => {
-    asked.stream.on('end', () => asked.ok(asked.body))
+    asked.stream.on('end', () => {
+      asked.ok(asked.body)
+    })
   })
   const client = await f.client()
   for (let turn = 1; turn <= 5; turn += 1) {
@@ -174,7 +176,9 @@ onBoth(t, 'http2 upstreams: HTTP/2 on both sides', async (t, kind) => {
 
 onBoth(t, 'http2 upstreams: an endpoint that goes away loses no request', async (t, kind) => {
   const answer: H2Answer = (asked) => {
-    asked.stream.on('end', () => asked.ok(asked.body))
+    asked.stream.on('end', () => {
+      asked.ok(asked.body)
+    })
     // Every fifth request is the last that its connection takes.
     if (asked.stream.id === 9) asked.session.goaway(0, 9)
   }

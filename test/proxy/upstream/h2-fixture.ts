@@ -7,6 +7,7 @@ import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
 import { Framing, type Head } from '../../../src/proxy/http/head.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
+import type { Sockets } from '../../../src/proxy/net/connection.ts'
 import { chooseSockets } from '../../../src/proxy/net/sockets.ts'
 import { Reception } from '../../../src/proxy/reception.ts'
 import { DEFAULT_ROUTE } from '../../../src/proxy/route/make-route.ts'
@@ -25,6 +26,8 @@ export type Kind = 'raw' | 'streams'
 
 export interface WayOptions {
   readonly kind?: Kind
+  /** Instead of real ones. */
+  readonly sockets?: Sockets
   readonly maxConnections?: number
 }
 
@@ -170,7 +173,8 @@ export class Way implements Stage {
   constructor(t: Test, servers: readonly (H2Server | number)[], options: WayOptions = {}) {
     const { log, lines } = logLines()
     this.lines = lines
-    const { sockets } = chooseSockets(options.kind === 'streams' ? 'streams' : 'auto')
+    const sockets =
+      options.sockets ?? chooseSockets(options.kind === 'streams' ? 'streams' : 'auto').sockets
     const limits = { keepAlive: 0, maxConnections: 10_000 }
     this.#sessions = new Sessions(sockets, this.clock, limits, this.counters, log)
     this.reception = new Reception(this.#sessions, 'l7', this.counters, log, seededRandom(1))
@@ -244,7 +248,8 @@ export class Way implements Stage {
   }
 
   ended(exchange: Exchange, error: string | undefined): void {
-    const caller = exchange.downstream as Caller
+    const caller = exchange.downstream
+    if (!(caller instanceof Caller)) throw new Error('not one of ours')
     if (error === undefined && this.#isBack(exchange)) {
       exchange.endpoint = undefined
       this.send(caller)

@@ -49,9 +49,16 @@ onBoth(
   t,
   'h2 pool: what an endpoint refuses before it has said how many is sent again',
   async (t, kind) => {
-    const s = await server(t, (asked) => setTimeout(() => asked.ok('x'), 20), {
-      maxConcurrentStreams: 3,
-    })
+    const s = await server(
+      t,
+      (asked) =>
+        setTimeout(() => {
+          asked.ok('x')
+        }, 20),
+      {
+        maxConcurrentStreams: 3,
+      },
+    )
     const way = new Way(t, [s], { kind })
     const callers = Array.from({ length: 9 }, (_, at) => way.send(post('body', `/${at}`)))
     for (const caller of callers) t.equal((await caller.done()).outcome, '')
@@ -82,14 +89,39 @@ onBoth(t, 'h2 pool: with no more connections to be had requests wait for room', 
 })
 
 onBoth(t, 'h2 pool: an idle connection makes room for one to another endpoint', async (t, kind) => {
-  const one = await server(t, (asked) => asked.ok('one'))
-  const other = await server(t, (asked) => asked.ok('other'))
+  const one = await server(t, (asked) => {
+    asked.ok('one')
+  })
+  const other = await server(t, (asked) => {
+    asked.ok('other')
+  })
   const way = new Way(t, [one, other], { kind, maxConnections: 1 })
   for (const expected of ['one', 'other', 'one', 'other']) {
     t.equal((await way.send(post('x')).done()).text, expected)
     t.equal(way.destination.open, 1)
   }
   await until('they were told', () => one.goaways.length === 2)
+})
+
+onBoth(t, 'h2 pool: room that is of no use to a request leaves it waiting', async (t, kind) => {
+  const s = await server(t, () => undefined)
+  const way = new Way(t, [s], { kind, maxConnections: 1 })
+  const callers = [way.send(get('/0'))]
+  await until('it is asked', () => s.asked.length === 1)
+  const plain = way.caller(get('/plain'))
+  plain.exchange.speaks = 'http1'
+  way.send(plain)
+  callers.push(way.send(get('/1')), way.send(get('/2')))
+  await until('all are asked', () => s.asked.length === 3)
+  t.equal(way.destination.pending.length, 1)
+  for (const [at, caller] of callers.entries()) {
+    t.equal(plain.outcome, undefined)
+    s.asked[at]?.ok('x')
+    await caller.done()
+  }
+  // The connection that is idle now made room for another one; that it is of no use either is another matter.
+  t.equal((await plain.done()).outcome, 'response-refused')
+  t.same([way.connected, way.destination.open, way.destination.pending.length], [0, 0, 0])
 })
 
 onBoth(t, 'h2 pool: a busy connection elsewhere is better than none', async (t, kind) => {
@@ -107,7 +139,9 @@ onBoth(
   t,
   'h2 pool: who waits for a connection that is refused goes elsewhere, or fails',
   async (t, kind) => {
-    const s = await server(t, (asked) => asked.ok('x'))
+    const s = await server(t, (asked) => {
+      asked.ok('x')
+    })
     const gone = await refusingPort()
     const way = new Way(t, [gone, s], { kind })
     const callers = Array.from({ length: 6 }, () => way.send(post('x')))
@@ -155,7 +189,9 @@ onBoth(t, 'h2 pool: GOAWAY loses nothing', async (t, kind) => {
 })
 
 onBoth(t, 'h2 pool: a GOAWAY of an idle connection closes it', async (t, kind) => {
-  const s = await server(t, (asked) => asked.ok('x'))
+  const s = await server(t, (asked) => {
+    asked.ok('x')
+  })
   const way = new Way(t, [s], { kind })
   await way.send(get()).done()
   s.sessions[0]?.goaway()
@@ -166,7 +202,9 @@ onBoth(t, 'h2 pool: a GOAWAY of an idle connection closes it', async (t, kind) =
 })
 
 onBoth(t, 'h2 pool: an idle connection ends after a minute, with a GOAWAY', async (t, kind) => {
-  const s = await server(t, (asked) => asked.ok('x'))
+  const s = await server(t, (asked) => {
+    asked.ok('x')
+  })
   const way = new Way(t, [s], { kind })
   await way.send(get()).done()
   way.clock.advance(59_000)
@@ -206,7 +244,9 @@ onBoth(
   t,
   'h2 pool: what is spoken is what the port is said to speak, else what the client does',
   async (t, kind) => {
-    const s = await server(t, (asked) => asked.ok('x'))
+    const s = await server(t, (asked) => {
+      asked.ok('x')
+    })
     const way = new Way(t, [s], { kind })
     const ask = (speaks: 'http1' | 'http2', fields = ''): void => {
       const caller = way.caller(get('/', fields))

@@ -31,10 +31,12 @@ export class ResponseReader {
   readonly #parser: HeadParser
   #state = IDLE
   #asked: number = Asked.nothing
-  /** An interim response came. */
-  #heard = false
+  readonly #mostHead: number
+  /** Bytes of the interim responses that came. */
+  #heard = 0
 
   constructor(limits: Limits) {
+    this.#mostHead = limits.head
     this.#parser = headParser(new StatusLine(limits.startLine), limits)
     this.head = this.#parser.head
     this.body = new Body(limits)
@@ -45,7 +47,7 @@ export class ResponseReader {
     if (this.#state !== IDLE) return false
     this.#state = HEAD
     this.#asked = asked
-    this.#heard = false
+    this.#heard = 0
     this.#parser.begin()
     return true
   }
@@ -57,7 +59,7 @@ export class ResponseReader {
 
   /** True if a response is expected and no byte of it has come, so that the server may not have seen the request. */
   get silent(): boolean {
-    return this.#state === HEAD && !this.#heard && this.#parser.untouched
+    return this.#state === HEAD && this.#heard === 0 && this.#parser.untouched
   }
 
   read(bytes: Buffer, start: number, end: number): Event {
@@ -105,7 +107,9 @@ export class ResponseReader {
     const refusal = judgeResponse(this.head, this.#asked)
     if (refusal !== Refusal.none) return this.#refuse(refusal)
     if (isInterim(this.head)) {
-      this.#heard = true
+      this.#heard += this.head.end - this.head.start
+      // Without end they would do more than hint: nobody may have to keep so many for a client that does not read.
+      if (this.#heard > this.#mostHead) return this.#refuse(Refusal.headTooLarge)
       this.#parser.begin()
       return Event.interim
     }

@@ -1,7 +1,7 @@
 // Counts what a peer does that costs us and brings nothing, and says when it is enough.
 //
 // Every frame that carries something pays for one that does not, because well-behaved peers send WINDOW_UPDATE and PING
-// in step with what they receive; beyond that so many a second are allowed. Streams that a client gives up at once are
+// in step with what they receive; beyond that so many a second are allowed. SETTINGS go with nothing, and are not paid for. Streams that a client gives up at once are
 // held against all that it opened in the same second: calls that a deadline cancels together are no attack.
 // Those that we reset for its mistakes are counted too: that costs as much (CVE-2025-8671).
 
@@ -9,6 +9,8 @@ import type { H2LimitName, H2Limits } from './h2-limits.ts'
 
 /** What useful frames can pay in advance: the WINDOW_UPDATE for a large window that was filled at once. */
 const MOST_CREDIT = 10_000
+/** To look at so many streams is as much of a nuisance as one frame. */
+const STREAMS_LOOKED_AT = 128
 /** A stream is given up early if it is reset within so many sweeps of its beginning. */
 const EARLY = 1
 
@@ -35,7 +37,19 @@ export class FloodGuard {
       this.#credit -= 1
       return undefined
     }
-    this.#nuisances += 1
+    return this.#counted(1)
+  }
+
+  /**
+   * SETTINGS with so many streams open. A new window has every stream looked at, and may have each send a frame of a
+   * byte: such frames must not pay for the next SETTINGS, and these count for more the more streams there are.
+   */
+  settings(open: number): H2LimitName | undefined {
+    return this.#counted(1 + Math.floor(open / STREAMS_LOOKED_AT))
+  }
+
+  #counted(nuisances: number): H2LimitName | undefined {
+    this.#nuisances += nuisances
     return this.#nuisances > this.#limits.maxControlFrames ? 'control-frames' : undefined
   }
 

@@ -11,6 +11,7 @@ import type { FloodGuard } from './flood-guard.ts'
 import type { FrameTaker } from './frame-reader.ts'
 import { frameError } from './frame-rules.ts'
 import type { H2Connection, H2Owner } from './h2-connection.ts'
+import type { H2LimitName } from './h2-limits.ts'
 import { H2Stream } from './h2-stream.ts'
 import { HeadBuilder } from './head-builder.ts'
 import type { FieldSink } from './hpack/header-field.ts'
@@ -116,7 +117,9 @@ export class FrameReceiver implements FrameTaker {
         this.#onWindow(id, bytes.readUInt32BE(start) & MOST_WINDOW)
         return
       default:
-        if (this.#isNuisance()) return
+        if (type === FrameType.settings && (flags & Flag.ack) === 0) {
+          if (this.#isOver(this.#guard.settings(this.#table.open))) return
+        } else if (this.#isNuisance()) return
         if (type === FrameType.priority) this.#onPriority(id, bytes, start, end)
         else this.#connection.control.payload(type, flags, bytes, start, end)
     }
@@ -301,6 +304,12 @@ export class FrameReceiver implements FrameTaker {
     this.#table.touch(stream)
     stream.hasHead = this.#connection.role === 'server' || head.status >= 200
     if (stream.hasHead) stream.expectBody()
+    else stream.heard += head.end - head.start
+    // No window holds them back: without end they would lie here for a client that does not read.
+    if (stream.heard > this.#connection.limits.maxHeaderListSize) {
+      this.#refuseMessage(stream, Refusal.headTooLarge)
+      return
+    }
     if (isEnd) stream.remoteEnd()
     stream.receiver.onHead(stream, head)
   }
@@ -380,7 +389,10 @@ export class FrameReceiver implements FrameTaker {
 
   /** Counts a frame that brings nothing. True if the connection is over with it. */
   #isNuisance(): boolean {
-    const limit = this.#guard.nuisance()
+    return this.#isOver(this.#guard.nuisance())
+  }
+
+  #isOver(limit: H2LimitName | undefined): boolean {
     if (limit !== undefined) this.#connection.limit(limit)
     return limit !== undefined
   }

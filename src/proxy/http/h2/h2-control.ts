@@ -144,7 +144,7 @@ export class H2Control {
       this.#acknowledged()
       return
     }
-    const { limits, output, role } = this.#connection
+    const { limits, outflow, output, role } = this.#connection
     const isFirst = !this.isGreeted
     this.isGreeted = true
     if ((end - start) / SETTING_SIZE > limits.maxSettings) {
@@ -153,6 +153,7 @@ export class H2Control {
     }
     // What it says nothing of it leaves open.
     if (isFirst && role === 'client') this.#connection.peerStreams = Number.POSITIVE_INFINITY
+    let window = outflow.initialWindow
     for (let at = start; at < end; at += SETTING_SIZE) {
       const id = bytes.readUInt16BE(at)
       const value = bytes.readUInt32BE(at + 2)
@@ -161,25 +162,25 @@ export class H2Control {
         this.#connection.fail(error, 'SETTINGS')
         return
       }
-      if (!this.#apply(id, value)) return
+      if (id === Setting.initialWindowSize) window = value
+      else this.#apply(id, value)
+    }
+    // Every stream is looked at for it: once, however often one frame has it.
+    if (window !== outflow.initialWindow && !this.#connection.peerWindow(window)) {
+      this.#connection.fail(H2Error.flowControl, 'SETTINGS_INITIAL_WINDOW_SIZE')
+      return
     }
     output.frame(FrameType.settings, Flag.ack, 0, 0)
     output.countControl(0)
     // Section 6.5.3: before this the peer may still go by what it said earlier.
-    this.#connection.outflow.serve()
+    outflow.serve()
     if (role === 'client') this.#connection.roomMade()
   }
 
-  /** False if the connection is over with it. */
-  #apply(id: number, value: number): boolean {
+  #apply(id: number, value: number): void {
     const connection = this.#connection
     if (id === Setting.headerTableSize) connection.heads.tableSize(value)
     else if (id === Setting.maxConcurrentStreams) connection.peerStreams = value
-    else if (id === Setting.initialWindowSize && !connection.peerWindow(value)) {
-      connection.fail(H2Error.flowControl, 'SETTINGS_INITIAL_WINDOW_SIZE')
-      return false
-    }
-    return true
   }
 
   /** Section 6.5.3: from now on the peer goes by what we have said. */

@@ -5,12 +5,13 @@
 // output as far as both windows and the kernel let them; the rest is copied and queued. What messages mean is left to
 // the receiver.
 
-import { Framing, Head } from '../head.ts'
+import { Head } from '../head.ts'
 import { Method } from '../method.ts'
-import { Slices, type SliceTaker, type SliceTap } from '../slices.ts'
+import type { SliceTaker, SliceTap } from '../slices.ts'
 import type { H2Connection } from './h2-connection.ts'
 import { restHead } from './head-text.ts'
 import { creditWindow } from './inflow.ts'
+import { Intake } from './intake.ts'
 import type { Sender } from './outflow.ts'
 import { Flag, FrameType, MOST_WINDOW } from './protocol.ts'
 import { NO_RECEIVER, type StreamReceiver, type StreamReset } from './stream-receiver.ts'
@@ -40,6 +41,8 @@ export class H2Stream implements Sender {
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
   hasHead = false
+  /** Bytes of the interim responses that came. */
+  heard = 0
   /** Something of ours has left: the peer knows of it if it did not open it itself. */
   hasSent = false
   /** What of the request matters to its response (h1/response-rules.ts); only on a client's side. */
@@ -52,18 +55,7 @@ export class H2Stream implements Sender {
   /** Bytes of DATA that the peer takes, and that we take: either may be negative for a while (section 6.9.2). */
   sendWindow = 0
   receiveWindow = 0
-  /** Of the body as its head has it; infinite if it does not say. Starts as a double. */
-  #expected = NaN
-  #received = 0
-  /** Received in this read, and copied from earlier ones. */
-  readonly #slices: Slices = new Slices()
-  readonly #parked: Buffer[] = []
-  #parkedBytes = 0
-  /** Given, and not consumed yet: in all, and of that from what was parked. */
-  #given = 0
-  #givenParked = 0
-  /** Of what was given and not consumed, some came with the read at hand. */
-  #isReadGiven = false
+  readonly #intake: Intake = new Intake()
   #uncredited = 0
   readonly #queue: Buffer[] = []
   #queueAt = 0
@@ -96,14 +88,11 @@ export class H2Stream implements Sender {
     this.isReset = false
     this.isReleased = false
     this.hasHead = false
+    this.heard = 0
     this.hasSent = false
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
-    this.#expected = Number.POSITIVE_INFINITY
-    this.#received = 0
-    this.#given = 0
-    this.#givenParked = 0
-    this.#isReadGiven = false
+    this.#intake.begin()
     this.#uncredited = 0
     this.#endQueued = false
     this.#trailersQueued = undefined
@@ -126,29 +115,24 @@ export class H2Stream implements Sender {
 
   /** The head is accepted: says how long the body is. */
   expectBody(): void {
-    const { framing, contentLength, method } = this.head
     // Section 8.5: what follows a CONNECT is no body, and as long as it likes.
-    if (this.connection.role === 'server' && method === Method.connect) return
-    if (framing === Framing.length) this.#expected = contentLength
-    else if (framing === Framing.none) this.#expected = 0
+    if (this.connection.role === 'server' && this.head.method === Method.connect) return
+    this.#intake.expect(this.head)
   }
 
   /** Bytes of DATA. False if there are more than Content-Length has (RFC 9113 section 8.1.1). */
   take(bytes: Buffer, start: number, end: number): boolean {
-    this.#received += end - start
-    if (this.#received > this.#expected) return false
-    this.#slices.add(bytes, start, end)
-    return true
+    return this.#intake.take(bytes, start, end)
   }
 
   /** Whether the body may end here. */
   get isComplete(): boolean {
-    return this.#expected === Number.POSITIVE_INFINITY || this.#received === this.#expected
+    return this.#intake.isComplete
   }
 
   /** Whether the body has all that its head speaks of. */
   get isWhole(): boolean {
-    return this.hasHead && this.#received === this.#expected
+    return this.hasHead && this.#intake.isWhole
   }
 
   /** Bytes came that nobody gets: padding, or those of a message that was refused. */
@@ -156,44 +140,34 @@ export class H2Stream implements Sender {
     this.#uncredited += length
   }
 
-  /** Hands on the bytes of the body that are there. They stay as they are until `consumed` is called. */
+  /** Hands on the bytes of the body that are there. They stay as they are until `consumed` or `copied` is called. */
   giveTo(taker: SliceTaker, tap?: SliceTap): void {
-    for (const piece of this.#parked) {
-      tap?.add(piece, 0, piece.length)
-      taker.body(piece, 0, piece.length)
-    }
-    this.#given += this.#parkedBytes
-    this.#givenParked += this.#parkedBytes
-    this.#parked.length = 0
-    this.#parkedBytes = 0
-    const { length } = this.#slices
-    if (length === 0) return
-    this.#given += length
-    this.#isReadGiven = true
-    this.#slices.giveTo(taker, tap)
+    this.#intake.giveTo(taker, tap)
   }
 
   /** Bytes that were received and are still to be given. */
   get unread(): number {
-    return this.#parkedBytes + this.#slices.length
+    return this.#intake.unread
   }
 
   /** What was given is passed on: the peer may send as much again. */
   consumed(): void {
-    const given = this.#given
+    const given = this.#intake.consumed()
     if (given === 0) return
-    this.#given = 0
-    this.#isReadGiven = false
-    this.#unpark(this.#givenParked)
-    this.#givenParked = 0
+    this.#unpark(this.#intake.unpark())
     this.#uncredited += given
     this.credit()
   }
 
+  /** Whoever was given it has copied what could not leave: it is not passed on yet, but need not stay where it is. */
+  copied(): void {
+    this.#intake.isInRead = false
+  }
+
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */
   holdRead(): void {
-    if (!this.#isReadGiven) return
-    this.#isReadGiven = false
+    if (!this.#intake.isInRead) return
+    this.#intake.isInRead = false
     this.connection.leaveRead()
   }
 
@@ -212,17 +186,9 @@ export class H2Stream implements Sender {
 
   /** The read is over: what nobody took is copied. */
   park(): void {
-    const length = this.#slices.length
-    if (length === 0) return
-    if (this.isReleased || this.isReset) {
-      this.#slices.clear()
-      return
-    }
-    const copy = Buffer.allocUnsafe(length)
-    this.#slices.moveTo(copy)
-    this.#parked.push(copy)
-    this.#parkedBytes += length
-    this.connection.inflow.parked += length
+    if (this.#intake.unread === 0) return
+    if (this.isReleased || this.isReset) this.#unpark(this.#intake.drop())
+    else this.connection.inflow.parked += this.#intake.park()
   }
 
   /** Nothing is queued: what is written now leaves as soon as the connection lets it. */
@@ -289,12 +255,14 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
+    // As in `end`: it may begin anew when its message has ended.
+    const { isReleased } = this
     if (this.#endQueued) {
       this.#endQueued = false
       if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
       else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    if (!this.isReleased) this.receiver.onWritable(this)
+    if (!isReleased) this.receiver.onWritable(this)
     return false
   }
 
@@ -319,39 +287,34 @@ export class H2Stream implements Sender {
     if (this.isReleased) return
     this.isReleased = true
     // What is still there belongs to nobody; what was given may still be on its way.
-    const isReadGiven = this.#isReadGiven
+    this.holdRead()
     this.giveTo(NOBODY)
     this.consumed()
-    this.#isReadGiven = isReadGiven
     this.connection.streamReleased(this)
   }
 
   /** Over, and the receiver hears why. */
   end(reset: StreamReset): void {
     if (this.isClosed) return
+    // With that the object may carry another stream already, whose receiver is not meant.
+    const { isReleased } = this
     this.drop()
-    if (!this.isReleased) this.receiver.onReset(this, reset)
+    if (!isReleased) this.receiver.onReset(this, reset)
   }
 
   /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
   drop(): void {
     this.isClosed = true
+    this.connection.outflow.forget(this)
     this.#queue.length = 0
     this.#queueAt = 0
     this.#queued = 0
     this.#endQueued = false
-    if (!this.remoteEnded) this.#dropReceived()
+    if (!this.remoteEnded) {
+      this.isReset = true
+      this.#unpark(this.#intake.drop())
+    }
     this.connection.streamClosed(this)
-  }
-
-  #dropReceived(): void {
-    this.isReset = true
-    this.#slices.clear()
-    this.#unpark(this.#parkedBytes + this.#givenParked)
-    this.#parked.length = 0
-    this.#parkedBytes = 0
-    this.#givenParked = 0
-    this.#given = 0
   }
 
   /** The peer has ended its message. */

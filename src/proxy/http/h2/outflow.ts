@@ -22,7 +22,7 @@ export class Outflow {
   initialWindow: number = FIRST_WINDOW
   /** No larger than we like to interleave, whatever the peer allows. */
   readonly frameSize: number = FIRST_FRAME_SIZE
-  #waiting: Sender[] = []
+  #waiting: (Sender | undefined)[] = []
   #first = 0
 
   constructor(output: H2Output) {
@@ -38,6 +38,13 @@ export class Outflow {
     if (sender.isWaiting) return
     sender.isWaiting = true
     this.#waiting.push(sender)
+  }
+
+  /** It is over: whoever uses the same object next does not stand in its place. */
+  forget(sender: Sender): void {
+    if (!sender.isWaiting) return
+    sender.isWaiting = false
+    this.#waiting[this.#waiting.indexOf(sender, this.#first)] = undefined
   }
 
   /** The peer takes more. False if that is more than there can be (section 6.9.1). */

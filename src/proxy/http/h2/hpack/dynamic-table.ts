@@ -15,8 +15,9 @@ const FIRST_BYTES = 1024
 export class DynamicTable {
   /** How many fields there are. */
   count = 0
-  /** The most that `size` may be. */
+  /** The most that the sizes of all fields may come to. */
   capacity: number
+  /** The sum of the sizes of the fields. */
   #size = 0
   /** A power of two of them, those that are not in use too. */
   #ring: HeaderField[] = []
@@ -28,11 +29,6 @@ export class DynamicTable {
 
   constructor(capacity: number) {
     this.capacity = capacity
-  }
-
-  /** The sum of the sizes of the fields. */
-  get size(): number {
-    return this.#size
   }
 
   /** The newest is at 0. The index must be below `count`. */

@@ -90,7 +90,11 @@ async function carryOut(order: string, first: number, second: number): Promise<u
       for (let at = 0; at < first; at += 1) echoes.push(new Echo())
       return { open: echoes.length }
     case 'say':
-      await Promise.all(echoes.map(async (echo) => await echo.say(first)))
+      await Promise.all(
+        echoes.map(async (echo) => {
+          await echo.say(first)
+        }),
+      )
       return { said: echoes.length }
     case 'end': {
       const all = await Promise.all(echoes.map(async (echo) => await echo.end()))

@@ -103,6 +103,13 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
     if (destination.pending.length > 0) this.#host.roomMade(destination)
   }
 
+  /** Requests that find no room have others dialled: to keep one is enough for the endpoint's second thoughts. */
+  useless(connection: H2Upstream): void {
+    if (this.#usable.length < 2) return
+    connection.leave()
+    this.leaving(connection)
+  }
+
   leaving(connection: H2Upstream): void {
     const at = this.#usable.indexOf(connection)
     if (at >= 0) this.#usable.splice(at, 1)

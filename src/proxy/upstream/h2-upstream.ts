@@ -37,6 +37,8 @@ export interface H2UpstreamHost {
   ended(exchange: Exchange, error: ErrorCode | undefined): void
   /** It can carry another request; or the endpoint has said how many. */
   roomMade(connection: H2Upstream): void
+  /** It carries nothing, and the endpoint lets it carry nothing. */
+  useless(connection: H2Upstream): void
   /** It takes no new streams any more. */
   leaving(connection: H2Upstream): void
   /** It is closed. */
@@ -205,6 +207,7 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     }
     // Without room too: how many it allows is of use to those that are dialled.
     this.#host.roomMade(this)
+    if (this.isIdle && !this.#isLeaving && this.allowedStreams < 1) this.#host.useless(this)
   }
 
   onLimit(name: H2LimitName): void {

@@ -5,15 +5,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { processTree } from '../../bench/accounting.ts'
-import { CATALOG } from '../../bench/catalog.ts'
-import type { Mode } from '../../bench/mode.ts'
-import type { Report } from '../../bench/report.ts'
-import { bench, startBench } from './running.ts'
+import { ALONE, bench, hereAt, readReport, startBench } from './running.ts'
 
 t.setTimeout(170_000)
-
-/** What a row without a proxy has nothing to say about. */
-const ALONE = ['direct']
 
 t.test('bench: every scenario at L4 on every target that is here', async (t) => {
   const out = t.testdir({})
@@ -77,49 +71,6 @@ t.test('bench: every scenario at L7 on every target that is here', async (t) => 
     'our parser is the faster one',
   )
 })
-
-t.test('bench: every scenario at HTTP/2 on every target that can speak so', async (t) => {
-  const out = t.testdir({})
-  const load = ['--mode', 'h2', '--rounds', '1', '--seconds', '0.3', '--connections', '4']
-  const done = await bench([...load, '--out', out])
-  t.equal(done.code, 0, done.stderr)
-  const { sections, goals } = readReport(out, 'h2')
-  const here = hereAt('h2')
-  const rows = (names: readonly string[]): string[] => names.filter((name) => here.includes(name))
-  const most = ['direct', 'underpass', 'haproxy']
-  const expected = {
-    h2: rows([...most, 'node:http2']),
-    'h1-h2': rows(['underpass', 'haproxy']),
-    'h2-h1': rows(['underpass', 'haproxy', 'nginx']),
-    'grpc-unary': rows(most),
-    'grpc-stream': rows(most),
-    streams: rows(['underpass', 'haproxy', 'node:http2']),
-    'stopped-stream': rows([...most, 'node:http2']),
-  }
-  t.same(
-    Object.fromEntries(
-      sections.map((section) => [section.name, section.rows.map(({ target }) => target)]),
-    ),
-    expected,
-  )
-  for (const { name, rows } of sections) {
-    for (const { target, metrics } of rows.filter((row) => !ALONE.includes(row.target))) {
-      const figure = (metrics['cpu'] ?? metrics['held'])?.median ?? 0
-      t.ok(figure > 0, `${name} costs ${target} something`)
-    }
-  }
-  t.match(readFileSync(join(out, 'h2.md'), 'utf8'), /without end, 4 streams$/m)
-  t.equal(goals.find(({ text }) => text.endsWith('cut off'))?.measured, 0)
-})
-
-function hereAt(mode: Mode): string[] {
-  const { targets } = CATALOG[mode]
-  return targets.filter((target) => target.missing() === undefined).map(({ name }) => name)
-}
-
-function readReport(folder: string, mode: Mode): Report {
-  return JSON.parse(readFileSync(join(folder, `${mode}.json`), 'utf8')) as Report
-}
 
 t.test('bench: a scenario that the mode does not have is status 2', async (t) => {
   const done = await bench(['--mode', 'l4', '--scenario', 'latency'])

@@ -46,6 +46,7 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   #limit: H2LimitName | undefined
   /** Somebody else has the connection, or it is closed. */
   #isGone = false
+  #isClosed = false
   #successor: Successor | undefined
 
   constructor(
@@ -178,7 +179,8 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
     }
     request.place = -1
     this.#counters.streamClosed()
-    if (this.#http2.isDone) this.schedule()
+    if (this.#isClosed && this.#active.length === 0) this.host.closed(this)
+    else if (this.#http2.isDone) this.schedule()
   }
 
   /** The turn is over. */
@@ -192,9 +194,9 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   sweep(now: Millis): void {
     const { idleTimeout } = this.destination
     this.#successor?.sweep(now, idleTimeout)
-    if (this.#isGone) return
-    this.#http2.sweep(now)
+    if (!this.#isGone) this.#http2.sweep(now)
     for (let at = this.#active.length - 1; at >= 0; at--) this.#active[at]?.sweep(now)
+    if (this.#isGone) return
     const idle = now - this.#lastActive
     const isUnused = this.#active.length === 0
     const isLeaving = this.#isFailed || (this.#isDraining && isUnused)
@@ -212,10 +214,9 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   }
 
   abort(error: ErrorCode): void {
-    this.#successor?.abort(error)
-    if (this.#isGone) return
     for (const request of [...this.#active]) request.abort(error)
-    this.#reset()
+    this.#successor?.abort(error)
+    if (!this.#isGone) this.#reset()
   }
 
   #endIdle(since: Millis): void {
@@ -254,7 +255,9 @@ export class H2Downstream implements Receiver, Carried, H2Sink, H2Owner, Flushed
   }
 
   #closed(): void {
+    this.#isClosed = true
     this.#counters.connectionClosed()
-    this.host.closed(this)
+    // A request may be left that its client has sent and had answered, and its endpoint not taken yet.
+    if (this.#active.length === 0) this.host.closed(this)
   }
 }

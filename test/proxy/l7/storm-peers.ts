@@ -8,7 +8,7 @@ const TOKEN = /\r\nX-Token: (\S+)\r\n/i
 const PATTERN = 'abcdefghijklmnopqrstuvwxyz0123456789-'
 
 /** What the body of that token is; its place in a text can be told from any part of it. */
-function bodyOf(token: string, length: number): string {
+export function bodyOf(token: string, length: number): string {
   const line = `${token}.${PATTERN}`
   return line.repeat(Math.ceil(length / line.length)).slice(0, length)
 }

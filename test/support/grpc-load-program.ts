@@ -9,7 +9,7 @@ import { METHODS, packed, same } from './grpc-calls.ts'
 
 const [target = '', atOnce = ''] = process.argv.slice(2)
 /** Between the calls of each of those that are under way at once, in milliseconds. */
-const PAUSE = 4
+const PAUSE = 10
 /** That the server takes for a call. */
 const WORK = 3
 const PATIENCE = 10_000

@@ -29,7 +29,7 @@ class Listener {
     this.sockets.push(socket)
     socket.on('end', () => socket.end())
     socket.on('data', (bytes: Buffer) => {
-      this.texts[place] += bytes.toString('latin1')
+      this.texts[place] = (this.texts[place] ?? '') + bytes.toString('latin1')
       if (bytes.toString('latin1').includes('GET /next '))
         socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
     })
@@ -37,8 +37,16 @@ class Listener {
 }
 
 function pseudo(more: Readonly<Record<string, string | undefined>>, fields: Fields = []): Buffer {
-  const all = { ':method': 'GET', ':scheme': 'http', ':path': '/', ':authority': 'a.test', ...more }
-  const given = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const all: typeof more = {
+    ':method': 'GET',
+    ':scheme': 'http',
+    ':path': '/',
+    ':authority': 'a.test',
+    ...more,
+  }
+  const given = Object.entries(all).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined,
+  )
   return block([...given, ...fields])
 }
 
@@ -181,7 +189,12 @@ t.test('attacks: requests within requests', async (t) => {
     const length = [['content-length', '10']] as const
     const short = await late(t, 'less', [post(length), data(1, 'abc')], [data(1, 'd', END_STREAM)])
     t.equal(short, 'abc', 'nothing of the read that was wrong')
-    const long = await late(t, 'more', [post(length), data(1, 'abc')], [data(1, 'GET /evil HTTP/1.1')])
+    const long = await late(
+      t,
+      'more',
+      [post(length), data(1, 'abc')],
+      [data(1, 'GET /evil HTTP/1.1')],
+    )
     t.equal(long, 'abc', 'nor of one that had too much')
     const behind = await late(
       t,

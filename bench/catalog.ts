@@ -1,8 +1,9 @@
 // Everything that can be chosen on the command line: by mode the scenarios and the targets, in the order they are
 // run, and the goals.
 
-import { type Goal, L4_GOALS, L7_GOALS } from './goals.ts'
+import { type Goal, H2_GOALS, L4_GOALS, L7_GOALS } from './goals.ts'
 import { MODES, type Mode } from './mode.ts'
+import { grpcStream, grpcUnary, h1ToH2, h2, h2ToH1 } from './scenarios/h2.ts'
 import { latency } from './scenarios/latency.ts'
 import { idle, stopped } from './scenarios/memory.ts'
 import { PARSING } from './scenarios/parser.ts'
@@ -17,10 +18,12 @@ import {
 } from './scenarios/rate.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { inboundStrategies, outboundStrategies } from './scenarios/strategies.ts'
+import { stoppedStream, streams } from './scenarios/streams.ts'
 import { workers } from './scenarios/workers.ts'
 import { direct } from './targets/direct.ts'
 import { haproxy } from './targets/haproxy.ts'
 import { nginx } from './targets/nginx.ts'
+import { nodeHttp2 } from './targets/node-http2.ts'
 import type { Target } from './targets/target.ts'
 import { underpass } from './targets/underpass.ts'
 
@@ -49,6 +52,11 @@ export const CATALOG: Readonly<Record<Mode, Catalog>> = {
     ],
     targets: targetsAt('l7'),
     goals: L7_GOALS,
+  },
+  h2: {
+    scenarios: [h2, h1ToH2, h2ToH1, grpcUnary, grpcStream, streams, stoppedStream],
+    targets: [...targetsAt('h2'), nodeHttp2],
+    goals: H2_GOALS,
   },
 }
 

@@ -119,6 +119,49 @@ export const L7_GOALS: readonly Goal[] = [
   parser('parser-fields', '40 fields'),
 ]
 
+export const H2_GOALS: readonly Goal[] = [
+  {
+    scenario: 'h2',
+    text: 'HTTP/2 to HTTP/2: CPU per request, as a multiple of a proxy on node:http2',
+    limit: 0.4,
+    of: { ratioTo: 'node:http2' },
+  },
+  h2('h2', 'HTTP/2 to HTTP/2: CPU per request'),
+  h2('h1-h2', 'HTTP/1.1 to HTTP/2: CPU per request'),
+  h2('h2-h1', 'HTTP/2 to HTTP/1.1: CPU per request'),
+  h2('grpc-unary', 'gRPC, small calls: CPU per call'),
+  h2('grpc-stream', 'gRPC, streams of 1 MiB messages: CPU per GB'),
+  {
+    scenario: 'grpc-stream',
+    text: 'gRPC, streams of 1 MiB messages: calls cut off',
+    limit: 0,
+    of: { metric: 'cut' },
+  },
+  {
+    scenario: 'streams',
+    text: 'open streams of a connection: resident kB each',
+    limit: 20,
+    of: { metric: 'each' },
+  },
+  {
+    scenario: 'streams',
+    text: 'open streams of a connection: growth of that between two halves of the time',
+    limit: 4,
+    of: { metric: 'drift' },
+  },
+  {
+    scenario: 'stopped-stream',
+    text: 'a stream that nobody reads: p99 of the others, as a multiple of without it',
+    limit: 1.5,
+    of: { metric: 'slowdown' },
+  },
+]
+
+function h2(scenario: string, what: string): Goal {
+  const text = `${what}, as a multiple of HAProxy`
+  return { scenario, text, limit: 1.5, of: { ratioTo: 'haproxy' } }
+}
+
 function small(scenario: string, client: string): Goal[] {
   const text = `small requests (${client}): CPU per request, as a multiple of`
   return [

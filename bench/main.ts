@@ -139,7 +139,7 @@ function announce(mode: Mode, plan: Plan): void {
   )
   for (const scenario of scenarios) {
     const [wanted, possible] = [plan.connections ?? scenario.connections, scenario.limit(means)]
-    if (possible >= wanted) continue
+    if (scenario.connections === 0 || possible >= wanted) continue
     const why = `a process may open ${means.files} files here`
     say(`${scenario.name}: ${possible} connections instead of ${wanted}, because ${why}`)
   }

@@ -41,7 +41,7 @@ interface Raw {
 export function parseOptions(words: readonly string[]): Options {
   const command = new Command('npm run bench --')
     .description('Measures Underpass side by side with other proxies, in fresh processes.')
-    .option('--mode <names>', `of ${MODES.join(', ')} (both)`, names(MODES))
+    .option('--mode <names>', `of ${MODES.join(', ')} (all)`, names(MODES))
     .option('--rounds <n>', 'how often everything is measured', whole(1, 100), 5)
     .option('--seconds <n>', 'how long each load lasts, after a warm-up', seconds, 5)
     .option('--scenario <names>', `of ${SCENARIO_NAMES.join(', ')} (all)`, names(SCENARIO_NAMES))
@@ -56,7 +56,11 @@ export function parseOptions(words: readonly string[]): Options {
       '--profile <folder>',
       'also write CPU profiles of Underpass, which cost time themselves',
     )
-    .option('--install', 'as root on Debian: install HAProxy and nginx where missing', false)
+    .option(
+      '--install',
+      'as root on Debian: install HAProxy, nginx and nghttpd where missing',
+      false,
+    )
     .option('--check', 'exit with 1 if a goal is not met', false)
     .allowExcessArguments(false)
     .exitOverride()

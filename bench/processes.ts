@@ -3,12 +3,13 @@
 
 import type { Child } from '../demo/pods/child.ts'
 import type { Figures, Orders } from './clients/client.ts'
+import { NGHTTPD, startNghttpd } from './nghttpd.ts'
 import type { Stage } from './stage.ts'
 
 /** How long anything may take beyond the time it was given. */
 const SLACK_MS = 30_000
 
-export type ServerName = 'answers' | 'bulk' | 'http'
+export type ServerName = 'answers' | 'bulk' | 'http' | 'h2' | 'h2-streams' | 'grpc'
 export type ClientName =
   | 'autocannon'
   | 'requests'
@@ -19,9 +20,15 @@ export type ClientName =
   | 'http-requests'
   | 'http-bulk'
   | 'open-loop'
+  | 'h2-requests'
+  | 'h2-streams'
+  | 'h2-stopped'
+  | 'grpc-unary'
+  | 'grpc-stream'
 
 /** Starts a backend and gives its port. */
 export async function startServer(stage: Stage, name: ServerName): Promise<number> {
+  if (name === 'h2' && NGHTTPD !== undefined) return await startNghttpd(stage, NGHTTPD)
   const child = stage.start('load', [process.execPath, script(`servers/${name}`)])
   await child.prints(/^listening \d+$/m)
   return Number(/^listening (\d+)$/m.exec(child.stdout)?.[1])

@@ -24,6 +24,7 @@ export interface Section {
   readonly name: string
   readonly title: string
   readonly connections: number
+  readonly counted?: string
   /** The row that the others are held against, and the metric by which. */
   readonly ours: string
   readonly compared: string | undefined
@@ -48,7 +49,7 @@ export function buildSection(
   connections: number,
   samples: readonly Sample[],
 ): Section {
-  const { name, title, ours, compared } = scenario
+  const { name, title, counted, ours, compared } = scenario
   const metrics = withAddedMetrics(scenario)
   const own = withAdded(
     scenario,
@@ -64,7 +65,8 @@ export function buildSection(
       runs,
     }
   })
-  return { name, title, connections, ours, compared, metrics, rows }
+  const about = { name, title, connections, ...(counted === undefined ? {} : { counted }) }
+  return { ...about, ours, compared, metrics, rows }
 }
 
 /** One run a round, in the order of the rounds. */

@@ -28,8 +28,8 @@ export function renderMarkdown(report: Report): string {
   return `${[`## Results at ${report.mode.toUpperCase()}`, notes, ...goals, ...sections].join('\n\n')}\n`
 }
 
-function heading({ name, title, connections }: Section): string {
-  return `${name}: ${title}${connections === 0 ? '' : `, ${connections} connections`}`
+function heading({ name, title, connections, counted = 'connections' }: Section): string {
+  return `${name}: ${title}${connections === 0 ? '' : `, ${connections} ${counted}`}`
 }
 
 function cells({ ours, compared, metrics, rows }: Section): Line[] {

@@ -10,7 +10,7 @@ import { insideWorld, runInWorld, settleWorld, whyNoWorld } from './pods/world.t
 import { Shop } from './shop.ts'
 import { edited, killed, restarted, restartedAgain, restored, struck } from './steps-change.ts'
 import { busy, toggled } from './steps-mode.ts'
-import { counted, kept, refused, upgraded } from './steps-requests.ts'
+import { counted, kept, multiplexed, refused, upgraded } from './steps-requests.ts'
 import { faulted, setAside, timed } from './steps-resilience.ts'
 import { balanced, captured, egress, ipv6, peer, selfCalls, serverFirst } from './steps-traffic.ts'
 import { runTour } from './tour.ts'
@@ -19,7 +19,7 @@ const SELF = 'build/demo/main.js'
 const USAGE = 2
 const INTERRUPTED = 130
 const TRAFFIC = [captured, peer, balanced, selfCalls, ipv6, serverFirst, egress]
-const REQUESTS = [busy, toggled, counted, refused, upgraded, kept]
+const REQUESTS = [busy, toggled, counted, refused, upgraded, multiplexed, kept]
 const RESILIENCE = [setAside, faulted, timed]
 const CHANGE = [killed, restarted, struck, restartedAgain, edited, restored]
 

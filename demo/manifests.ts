@@ -14,6 +14,8 @@ export interface ServiceManifest {
   readonly clusterIP: string
   readonly port: number
   readonly algorithm: 'roundRobin' | 'leastRequest'
+  /** Another port, on which the instances speak HTTP/2. */
+  readonly http2Port?: number
   readonly instances: readonly Instance[]
   /** The cookie that keeps a client with an instance. */
   readonly cookie?: string
@@ -27,7 +29,15 @@ export function renderManifest(service: ServiceManifest): string {
   const endpoints = service.instances.map(
     ({ ip, ready }) => `  - { addresses: ["${ip}"], conditions: { ready: ${ready} } }`,
   )
-  const { algorithm, cookie, demands = [] } = service
+  const { algorithm, cookie, demands = [], http2Port } = service
+  // Nothing is said of what they speak: the sidecars look.
+  const ports =
+    http2Port === undefined
+      ? [`{ port: ${service.port}, protocol: TCP }`]
+      : [
+          `{ name: web, port: ${service.port}, protocol: TCP }`,
+          `{ name: http2, port: ${http2Port}, protocol: TCP }`,
+        ]
   const usual = demands.some((line) => line.startsWith('timeouts:'))
     ? []
     : ['timeouts: { connect: 1s, idle: 5m }']
@@ -39,7 +49,7 @@ metadata: { name: ${service.name}, namespace: default }
 spec:
   clusterIP: "${service.clusterIP}"
   ports:
-    - { port: ${service.port}, protocol: TCP }
+${ports.map((port) => `    - ${port}`).join('\n')}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -49,7 +59,7 @@ metadata:
   labels: { kubernetes.io/service-name: ${service.name} }
 addressType: ${family}
 ports:
-  - { port: ${service.port}, protocol: TCP }
+${ports.map((port) => `  - ${port}`).join('\n')}
 endpoints:
 ${endpoints.join('\n')}
 ---

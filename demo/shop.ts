@@ -204,6 +204,7 @@ export class Shop {
     const services: readonly ServiceManifest[] = [
       {
         ...service('reviews', 9080, reviews),
+        http2Port: 9081,
         ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
         demands: this.#demands,
       },

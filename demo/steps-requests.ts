@@ -2,7 +2,7 @@
 // that become something else, and keeps a client with an instance.
 
 import { difference, flowsIn, type Part, until, watch } from './observe.ts'
-import type { Visited } from './shop/client.ts'
+import type { Held, Visited } from './shop/client.ts'
 import type { Spoken } from './shop/web-socket.ts'
 import { REVIEWS, type Shop } from './shop.ts'
 import { describeNames, fetchMany } from './steps-traffic.ts'
@@ -118,6 +118,25 @@ export const upgraded: Step = {
   },
 }
 
+export const multiplexed: Step = {
+  name: 'one HTTP/2 connection, spread by request',
+  async run(shop) {
+    const count = 60
+    const service = 'reviews.default:9081'
+    const [out, into] = await Promise.all([
+      watch(shop, { pods: ['web'], direction: 'outbound', service }),
+      watch(shop, { pods: REVIEWS, direction: 'inbound' }),
+    ])
+    const order = ['http2', 'http://reviews:9081/who', String(count)]
+    const { names } = (await shop.client('web', ...order)) as Held
+    const [sent, taken] = [await out.answered(count), await into.answered(count)]
+    const least = Math.min(...REVIEWS.map((name) => names.filter((each) => each === name).length))
+    const isCounted = sent.requests === count && taken.requests === count
+    const observed = `${count} requests, ten at a time, ${describeNames(names)}; ${sent.requests} and ${taken.requests} counted; no port says what it speaks`
+    return { isOk: isCounted && least >= count / 6 && names.every(isInstance), observed }
+  },
+}
+
 export const kept: Step = {
   name: 'a client is kept by a cookie',
   async run(shop) {
@@ -138,7 +157,7 @@ export const kept: Step = {
     const firsts = all.map(({ names }) => names[0] ?? '')
     const observed = `of ${visitors} clients with ${times} requests each, ${faithful} had one instance for all (${describeNames(firsts)}); without the policy ${before}`
     // Where the cookie leads is chance: all twelve to one instance would be one in 177147.
-    const isSpread = new Set(firsts).size > 1 && answersOf(all).every((name) => isInstance(name))
+    const isSpread = new Set(firsts).size > 1 && answersOf(all).every(isInstance)
     const isOk = isGiven && isTaken && faithful === visitors && before === 0
     return { isOk: isOk && isSpread, observed }
   },

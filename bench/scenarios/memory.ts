@@ -19,7 +19,7 @@ const STEADY_BYTES = 256 * 1024
 const STEADY_SAMPLES = 15
 const SETTLE_LIMIT_MS = 10_000
 
-async function settledMemory(pid: number): Promise<number> {
+export async function settledMemory(pid: number): Promise<number> {
   const samples: number[] = []
   for (let waited = 0; waited < SETTLE_LIMIT_MS; waited += SAMPLE_MS) {
     samples.push(usageOf(pid).resident)
@@ -31,7 +31,10 @@ async function settledMemory(pid: number): Promise<number> {
   return samples.at(-1) ?? Number.NaN
 }
 
-async function startProxy(run: TargetRun, backend: number): Promise<{ port: number; pid: number }> {
+export async function startProxy(
+  run: TargetRun,
+  backend: number,
+): Promise<{ port: number; pid: number }> {
   const { port, pid } = await run.target.start(run.stage, backend)
   if (pid === undefined) throw new Error(`${run.target.name} has no process to measure`)
   return { port, pid }
@@ -92,7 +95,7 @@ export const stopped: Scenario = {
 }
 
 /** The most memory seen until `end`. */
-async function most(pid: number, end: Promise<void>): Promise<number> {
+export async function most(pid: number, end: Promise<void>): Promise<number> {
   let highest = 0
   const watch = setInterval(() => {
     highest = Math.max(highest, usageOf(pid).resident)

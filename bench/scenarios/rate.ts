@@ -5,7 +5,7 @@ import { OURS } from '../targets/underpass.ts'
 import { load, PROXY_METRICS, proxyFigures } from './load.ts'
 import { connectionLimit, each, MEGA, type Metric, type Scenario } from './scenario.ts'
 
-type About = Pick<Scenario, 'name' | 'title' | 'connections'>
+export type About = Pick<Scenario, 'name' | 'title' | 'connections' | 'counted'>
 
 const LATENCIES: readonly Metric[] = [
   { key: 'p50', title: 'p50 ms', digits: 2 },
@@ -13,7 +13,12 @@ const LATENCIES: readonly Metric[] = [
   { key: 'p99', title: 'p99 ms', digits: 2 },
 ]
 
-function perCount(about: About, server: ServerName, client: ClientName, thing: string): Scenario {
+export function perCount(
+  about: About,
+  server: ServerName,
+  client: ClientName,
+  thing: string,
+): Scenario {
   return {
     ...about,
     ours: OURS,
@@ -35,7 +40,12 @@ function perCount(about: About, server: ServerName, client: ClientName, thing: s
   }
 }
 
-function perByte(about: About, server: ServerName, client: ClientName): Scenario {
+export function perByte(
+  about: About,
+  server: ServerName,
+  client: ClientName,
+  more: readonly Metric[] = [],
+): Scenario {
   return {
     ...about,
     ours: OURS,
@@ -43,6 +53,7 @@ function perByte(about: About, server: ServerName, client: ClientName): Scenario
     metrics: [
       { key: 'cpu', title: 'CPU ms/GB', digits: 0 },
       { key: 'rate', title: 'MB/s', digits: 0 },
+      ...more,
       ...PROXY_METRICS,
     ],
     limit: connectionLimit,
@@ -50,7 +61,9 @@ function perByte(about: About, server: ServerName, client: ClientName): Scenario
       const measured = await load(run, server, client)
       const { bytes = 0, seconds = Number.NaN } = measured.figures
       const own = proxyFigures(measured, (micros) => micros / MEGA / (bytes / 1e12))
-      return { ...own, rate: bytes / MEGA / seconds, gigabytes: bytes / 1e9 }
+      const others = more.map(({ key }) => [key, measured.figures[key] ?? 0] as const)
+      const about = { rate: bytes / MEGA / seconds, gigabytes: bytes / 1e9 }
+      return { ...Object.fromEntries(others), ...own, ...about }
     }),
   }
 }

@@ -39,6 +39,8 @@ export interface Scenario {
   readonly title: string
   /** 0 where there are none. */
   readonly connections: number
+  /** What that number counts where it is not connections. */
+  readonly counted?: string
   /** The contender that the others are held against. */
   readonly ours: string
   /** The key of the metric by which a ratio is made; undefined where a ratio says nothing. */

@@ -6,5 +6,6 @@ export const direct: Target = {
   name: 'direct',
   missing: () => undefined,
   version: () => 'no proxy',
+  carries: ({ client, server }) => client === server,
   start: async (_stage, backend) => await Promise.resolve({ port: backend, pid: undefined }),
 }

@@ -6,7 +6,7 @@
 // - it writes answers to a file when the client is slower than the backend, so that is off. The buffers in memory
 //   stay on: without them nginx reads and writes in turns, and pays more.
 
-import type { Mode } from '../mode.ts'
+import type { Mode, Wires } from '../mode.ts'
 
 const OWN_FILES = 100
 const ENDLESS = 1_000_000_000
@@ -24,9 +24,11 @@ export function nginxConfig(
   backend: number,
   files: number,
   parts: NginxParts,
+  wires?: Wires,
 ): string {
   const load = parts.stream === undefined ? '' : `load_module ${parts.stream};\n`
-  const listen = `listen 127.0.0.1:${port} backlog=4096;`
+  const protocol = wires?.client === 'http2' ? ' http2' : ''
+  const listen = `listen 127.0.0.1:${port}${protocol} backlog=4096;`
   return `${load}daemon off;
 worker_processes 1;
 worker_rlimit_nofile ${files};

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Mode } from '../mode.ts'
+import type { Mode, Wires } from '../mode.ts'
 import { freePort, type Stage } from '../stage.ts'
 import { type NginxParts, nginxConfig } from './nginx-config.ts'
 import { accepts, findProgram, type Running, ready, type Target } from './target.ts'
@@ -14,13 +14,17 @@ export function nginx(mode: Mode): Target {
     missing: () => {
       if (program() === undefined) return 'nginx is not installed (try --install)'
       if (mode === 'l7') return undefined
+      if (mode === 'h2') return hasHttp2() ? undefined : 'nginx has no HTTP/2'
       return streamModule() === undefined ? 'nginx has no stream module (try --install)' : undefined
     },
+    // It speaks HTTP/2 to clients only.
+    carries: ({ server }) => server === 'http1',
     version: () => /nginx\/(\S+)/.exec(build())?.[1] ?? 'unknown',
-    async start(stage: Stage, backend: number): Promise<Running> {
+    async start(stage: Stage, backend: number, wires?: Wires): Promise<Running> {
       const port = await freePort()
       const file = join(stage.folder, 'nginx.conf')
-      writeFileSync(file, nginxConfig(mode, port, backend, stage.means.files, partsFor(mode)))
+      const { files } = stage.means
+      writeFileSync(file, nginxConfig(mode, port, backend, files, partsFor(mode), wires))
       const place = ['-p', stage.folder, '-e', 'stderr', '-c', file]
       const child = stage.start('proxy', [program() ?? 'nginx', ...place])
       await ready(child, async () => await accepts(port))
@@ -45,6 +49,10 @@ function streamModule(): { readonly file: string | undefined } | undefined {
   const folder = /--modules-path=(\S+)/.exec(said)?.[1] ?? '/usr/lib/nginx/modules'
   const file = join(folder, 'ngx_stream_module.so')
   return existsSync(file) ? { file } : undefined
+}
+
+function hasHttp2(): boolean {
+  return build().includes('--with-http_v2_module')
 }
 
 function build(): string {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Child } from '../../demo/pods/child.ts'
+import type { Wires } from '../mode.ts'
 import type { Stage } from '../stage.ts'
 
 export interface Running {
@@ -18,8 +19,22 @@ export interface Target {
   /** Why it cannot be measured here; undefined if it can. */
   missing(): string | undefined
   version(): string
-  /** Starts it in front of 127.0.0.1:`backend` and waits until it serves. */
-  start(stage: Stage, backend: number): Promise<Running>
+  /** Whether it can speak so; all can where this is missing. */
+  carries?(wires: Wires): boolean
+  /** Starts it in front of 127.0.0.1:`backend` and waits until it serves; it speaks HTTP/1.1 unless told otherwise. */
+  start(stage: Stage, backend: number, wires?: Wires): Promise<Running>
+}
+
+export const HTTP2: Wires = { client: 'http2', server: 'http2' }
+
+/** Those of the targets that can speak so, made to do it. */
+export function speaking(targets: readonly Target[], wires: Wires): Target[] {
+  return targets
+    .filter((target) => target.carries?.(wires) ?? true)
+    .map((target) => ({
+      ...target,
+      start: async (stage, backend) => await target.start(stage, backend, wires),
+    }))
 }
 
 const READY_MS = 15_000

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Mode } from '../mode.ts'
+import { type Mode, OWN_MODES, type Wire, type Wires } from '../mode.ts'
 import { freePort, type Stage } from '../stage.ts'
 import { type Running, ready, type Target } from './target.ts'
 
@@ -33,13 +33,20 @@ export const OURS = 'underpass'
 
 const COMMAND = new URL('../../src/cli/underpass.cjs', import.meta.url).pathname
 
-function manifests(backend: number): string {
+/** What the Service's port says of its endpoints, where it is to say something. */
+const APP_PROTOCOLS: Readonly<Record<Wire, string>> = {
+  http1: ', appProtocol: http',
+  http2: ', appProtocol: kubernetes.io/h2c',
+}
+
+export function manifests(backend: number, wires?: Wires): string {
+  const protocol = wires === undefined ? '' : APP_PROTOCOLS[wires.server]
   return `apiVersion: v1
 kind: Service
 metadata: { name: bench, namespace: default }
 spec:
   clusterIP: 198.18.255.1
-  ports: [{ name: tcp, port: 80, protocol: TCP }]
+  ports: [{ name: tcp, port: 80, protocol: TCP${protocol} }]
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -64,7 +71,7 @@ export function underpassConfig(
   listeners: [{ address: "127.0.0.1:${port}", service: bench.default, port: 80 }]`
       : `inbound:
   listeners: [{ address: "127.0.0.1:${port}", target: "127.0.0.1:${backend}" }]${inbound}`
-  return `mode: ${mode}
+  return `mode: ${OWN_MODES[mode]}
 workers: ${workers}
 admin: 127.0.0.1:${admin}
 ${way}
@@ -85,11 +92,11 @@ export function underpass(
       const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
       return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
     },
-    async start(stage: Stage, backend: number): Promise<Running> {
+    async start(stage: Stage, backend: number, wires?: Wires): Promise<Running> {
       const [port, admin] = [await freePort(), await freePort()]
       const folder = join(stage.folder, 'mesh')
       mkdirSync(folder)
-      writeFileSync(join(folder, 'bench.yaml'), manifests(backend) + variant.policy)
+      writeFileSync(join(folder, 'bench.yaml'), manifests(backend, wires) + variant.policy)
       const file = join(stage.folder, 'proxy.yaml')
       writeFileSync(
         file,

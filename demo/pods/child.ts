@@ -1,12 +1,12 @@
 // One child process: started, watched, and ended by its own id.
 //
-// What it prints is kept (the last 64 KiB of each stream), so that a test or the tour can wait for a line and show
+// What it prints is kept (the last 256 KiB of each stream), so that a test or the tour can wait for a line and show
 // what went wrong. Nothing here knows of namespaces.
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-const KEPT = 65_536
+const KEPT = 262_144
 /** How long the output of an ended program is still read, in milliseconds. */
 const LAST_WORDS = 100
 

@@ -2,6 +2,7 @@
 // waits longer than a few seconds for an answer. See the functions for what it can do.
 
 import { Agent, get } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { runSteady } from './steady.ts'
@@ -51,6 +52,7 @@ const MODES: Readonly<Record<string, () => unknown>> = {
   send: async () => await send(target, Number(third), rest),
   visit: async () => await visit(Number(third), Number(rest[0])),
   websocket: async () => await speakWebSocket(target, [third, ...rest]),
+  http2: async () => await multiplex(target, Number(third)),
   hold,
   steady: () => {
     runSteady(target, Number(third), Number(rest[0]))
@@ -177,6 +179,37 @@ async function visit(visitors: number, times: number): Promise<Visited[]> {
     all.push({ names, cookies: cookies.length })
   }
   return all
+}
+
+/** `http2 URL COUNT`: so many requests on one connection of HTTP/2, ten under way at once. */
+async function multiplex(url: string, count: number): Promise<Held> {
+  const { origin, pathname } = new URL(url)
+  const session = connectHttp2(origin)
+  const names: string[] = []
+  session.setTimeout(TIMEOUT, () => {
+    session.destroy(new Error('no answer in time'))
+  })
+  session.on('error', () => undefined)
+  const one = async (): Promise<string> =>
+    await new Promise((resolve) => {
+      let text = ''
+      const stream = session.request({ ':path': pathname })
+      stream.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+      })
+      stream.on('error', (error) => {
+        resolve(`failed: ${error.message}`)
+      })
+      stream.on('end', () => {
+        resolve(text === '' ? 'failed: no answer' : (JSON.parse(text) as { from: string }).from)
+      })
+    })
+  const ten = async (): Promise<void> => {
+    for (let at = 0; at < count / 10; at++) names.push(await one())
+  }
+  await Promise.all(Array.from({ length: 10 }, ten))
+  session.close()
+  return { names, connections: 1 }
 }
 
 /**

@@ -1,6 +1,7 @@
 // The shop's reviews: a text, and the stars that it asks the ratings for. `/who` says only who answers, `/busy` that it
-// cannot, and a WebSocket is told its own words.
+// cannot, and a WebSocket is told its own words. On 9081 it says who answers over HTTP/2.
 
+import { createServer } from 'node:http2'
 import { getJson, NAME, Status, seen, serveJson } from './service.ts'
 import { acceptWebSocket } from './web-socket.ts'
 
@@ -18,3 +19,8 @@ const server = serveJson(9080, async (request) => {
 server.on('upgrade', (request, socket) => {
   acceptWebSocket(request, socket, (text) => `${NAME} heard ${text}`)
 })
+
+createServer((request, response) => {
+  response.setHeader('content-type', 'application/json')
+  response.end(`${JSON.stringify({ from: NAME, peer: request.socket.remoteAddress ?? '' })}\n`)
+}).listen(9081, '::')

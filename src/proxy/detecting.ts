@@ -1,14 +1,15 @@
 // A connection of which it is not known yet what it speaks: its first bytes are kept until they say.
 //
 // The endpoint is connected to meanwhile, as if the connection were opaque, so that a server that speaks first is
-// heard at once and nothing waits for a timer. Where a client has spoken HTTP before, the server is one that waits:
+// heard at once and nothing waits for a timer; one that greets as HTTP/2 does is kept from the client, who has to say
+// first that this is what it speaks. Where a client has spoken HTTP before, the server is one that waits:
 // then the connect is spared unless the client keeps silent too. What it turns out to be is told to the reception.
 
 import type { Clock, Timer } from '../lib/clock.ts'
 import type { Millis } from '../lib/duration.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { Connection, Receiver } from './net/connection.ts'
-import { detect, MOST_UNDECIDED, Spoken } from './net/detection.ts'
+import { detect, greetsInHttp2, MOST_UNDECIDED, Spoken } from './net/detection.ts'
 import type { Opening } from './net/relay.ts'
 import type { Carried } from './stack/carried.ts'
 import type { Destination } from './stack/destination.ts'
@@ -17,7 +18,7 @@ import type { Admitted } from './upstream/sessions.ts'
 
 /** Where HTTP was spoken before, a server is asked whether it speaks first when the client was silent for so long. */
 const SILENCE: Millis = 50
-/** A client that has sent half a method waits for something else than its own next byte, after so many ticks. */
+/** A client that has sent half a method, or nothing to a server that greets as HTTP/2 does, waits for something else than its own next byte, after so many ticks. */
 const MOST_TICKS = 3
 
 export interface DetectingHost {
@@ -45,6 +46,8 @@ export class Detecting implements Receiver, Holder, Carried {
   #timer: Timer | undefined
   /** What came so far, if it came in pieces. */
   #kept: Buffer | undefined
+  /** The server has begun as one of HTTP/2 does. */
+  #isGreeted = false
   #isOver = false
   /** There is no endpoint to connect to. */
   isFailed = false
@@ -105,9 +108,14 @@ export class Detecting implements Receiver, Holder, Carried {
     this.#opaque({ bytes: this.#kept, isEnd: true })
   }
 
-  onServerFirst(): void {
+  onServerFirst(bytes: Buffer | undefined): boolean {
+    if (bytes !== undefined && greetsInHttp2(bytes)) {
+      this.#isGreeted = true
+      return false
+    }
     this.destination.seenHttp = false
     this.#opaque({ bytes: this.#kept, isEnd: false })
+    return true
   }
 
   onDrain(): void {
@@ -133,7 +141,7 @@ export class Detecting implements Receiver, Holder, Carried {
   }
 
   onTick(): void {
-    if (this.#kept === undefined) return
+    if (this.#kept === undefined && !this.#isGreeted) return
     this.#ticks += 1
     if (this.#ticks >= MOST_TICKS) this.#opaque({ bytes: this.#kept, isEnd: false })
   }

@@ -5,15 +5,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { processTree } from '../../bench/accounting.ts'
-import { CATALOG } from '../../bench/catalog.ts'
-import type { Mode } from '../../bench/mode.ts'
-import type { Report } from '../../bench/report.ts'
-import { bench, startBench } from './running.ts'
+import { ALONE, bench, hereAt, readReport, startBench } from './running.ts'
 
 t.setTimeout(170_000)
-
-/** What a row without a proxy has nothing to say about. */
-const ALONE = ['direct']
 
 t.test('bench: every scenario at L4 on every target that is here', async (t) => {
   const out = t.testdir({})
@@ -77,15 +71,6 @@ t.test('bench: every scenario at L7 on every target that is here', async (t) => 
     'our parser is the faster one',
   )
 })
-
-function hereAt(mode: Mode): string[] {
-  const { targets } = CATALOG[mode]
-  return targets.filter((target) => target.missing() === undefined).map(({ name }) => name)
-}
-
-function readReport(folder: string, mode: Mode): Report {
-  return JSON.parse(readFileSync(join(folder, `${mode}.json`), 'utf8')) as Report
-}
 
 t.test('bench: a scenario that the mode does not have is status 2', async (t) => {
   const done = await bench(['--mode', 'l4', '--scenario', 'latency'])

@@ -65,6 +65,13 @@ const FAULTS: readonly Case[] = [
   ['l7', 'bulk', 'corrupt', /wrong bytes after \d+ of a body|not 200|wrong length/],
   ['l7', 'bulk', 'spoil', /an answer that is not 200: HTTP\/1\.1 400|ECONNRESET|EPIPE/],
   ['l7', 'latency', 'close', /closed/],
+  ['h2', 'h2', 'corrupt', /wrong bytes|nobody asked|not 200|a frame of/],
+  ['h2', 'h2', 'close', /closed with \d+ answers missing|ECONNRESET|EPIPE/],
+  ['h2', 'h2', 'twice', /nobody asked|second head|without a head|was ended with/],
+  ['h2', 'grpc-unary', 'reset', /UNAVAILABLE|INTERNAL|CANCELLED/],
+  ['h2', 'grpc-stream', 'corrupt', /wrong bytes|UNAVAILABLE|INTERNAL|CANCELLED|UNKNOWN/],
+  ['h2', 'streams', 'corrupt', /wrong bytes|nobody asked|not 200|a frame of/],
+  ['h2', 'stopped-stream', 'reset', /closed with|ECONNRESET|EPIPE/],
   ['l7', 'latency', 'twice', /nobody asked for|wrong bytes after/],
 ]
 

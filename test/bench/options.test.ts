@@ -15,11 +15,12 @@ const ALL = [
     'parser-browser',
     'parser-fields',
   ],
+  ...['h2', 'h1-h2', 'h2-h1', 'grpc-unary', 'grpc-stream', 'streams', 'stopped-stream'],
 ]
 
-t.test('options: without any, everything is measured five times in both modes', async (t) => {
+t.test('options: without any, everything is measured five times in every mode', async (t) => {
   t.same(parseOptions([]), {
-    modes: ['l4', 'l7'],
+    modes: ['l4', 'l7', 'h2'],
     rounds: 5,
     seconds: 5,
     scenarios: ALL,
@@ -76,6 +77,7 @@ const WRONG: readonly (readonly string[])[] = [
   ['--target', 'envoy'],
   ['--mode', 'l5'],
   ['--mode', 'l7', '--scenario', 'idle'],
+  ['--mode', 'h2', '--scenario', 'small'],
   ['--out'],
   ['--loud'],
   ['now'],

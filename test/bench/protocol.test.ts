@@ -1,6 +1,8 @@
 // What clients and servers say to each other, and what a target is told.
 
 import t from 'tap'
+import { CATALOG } from '../../bench/catalog.ts'
+import type { Wires } from '../../bench/mode.ts'
 import {
   ANSWER,
   ANSWER_BODY,
@@ -16,7 +18,8 @@ import {
 import { divideCores, type Means, parseCores } from '../../bench/stage.ts'
 import { haproxyConfig } from '../../bench/targets/haproxy.ts'
 import { nginxConfig } from '../../bench/targets/nginx-config.ts'
-import { underpassConfig } from '../../bench/targets/underpass.ts'
+import { HTTP2, speaking } from '../../bench/targets/target.ts'
+import { manifests, underpassConfig } from '../../bench/targets/underpass.ts'
 
 t.test('protocol: the answer has a body of 37 bytes', async (t) => {
   t.equal(ANSWER_BODY.length, 37)
@@ -96,4 +99,33 @@ t.test('targets: at L7 all keep connections alive on both sides', async (t) => {
   t.notMatch(nginx, /^stream/m)
   const place = { backend: 82, port: 81, admin: 83, folder: '/m' }
   t.match(underpassConfig({ mode: 'l7', workers: 2 }, place), /^mode: l7\nworkers: 2\nadmin/)
+})
+
+t.test('targets: HTTP/2 is spoken where it is asked for, and known beforehand', async (t) => {
+  const toClient = { client: 'http2', server: 'http1' } as const
+  const toServer = { client: 'http1', server: 'http2' } as const
+  const bind = /bind 127\.0\.0\.1:81 backlog 4096 proto h2\n/
+  const server = /server backend 127\.0\.0\.1:82 proto h2\n/
+  const both = haproxyConfig('h2', 81, 82, 20_000, HTTP2)
+  t.match(both, bind)
+  t.match(both, server)
+  t.match(both, /mode http\n/)
+  t.match(both, /tune\.h2\.max-concurrent-streams 1000\n/)
+  t.notMatch(haproxyConfig('h2', 81, 82, 20_000, toClient), server)
+  t.notMatch(haproxyConfig('h2', 81, 82, 20_000, toServer), bind)
+  const parts = { stream: undefined, temporary: ['proxy'] }
+  t.match(nginxConfig('h2', 81, 82, 20_000, parts, toClient), /listen 127\.0\.0\.1:81 http2 /)
+  t.match(manifests(82, toClient), /protocol: TCP, appProtocol: http }/)
+  t.match(manifests(82, toServer), /protocol: TCP, appProtocol: kubernetes\.io\/h2c }/)
+  t.notMatch(manifests(82), /appProtocol/)
+  const place = { backend: 82, port: 81, admin: 83, folder: '/m' }
+  t.match(underpassConfig({ mode: 'h2', workers: 1 }, place), /^mode: l7\n/)
+})
+
+t.test('targets: each is asked only what it can speak', async (t) => {
+  const names = (wires: Wires): string[] =>
+    speaking(CATALOG.h2.targets, wires).map(({ name }) => name)
+  t.same(names(HTTP2), ['direct', 'underpass', 'haproxy', 'node:http2'])
+  t.same(names({ client: 'http1', server: 'http2' }), ['underpass', 'haproxy'])
+  t.same(names({ client: 'http2', server: 'http1' }), ['underpass', 'haproxy', 'nginx'])
 })

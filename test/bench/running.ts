@@ -1,7 +1,10 @@
 // Runs the whole benchmark for a test, with a stand-in for haproxy where the test wants a proxy that breaks.
 
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CATALOG } from '../../bench/catalog.ts'
+import type { Mode } from '../../bench/mode.ts'
+import type { Report } from '../../bench/report.ts'
 import { Child, type Finished } from '../../demo/pods/child.ts'
 
 const MAIN = 'build/bench/main.js'
@@ -31,4 +34,17 @@ export function fakeHaproxy(folder: string, fault: string): Record<string, strin
   writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" "${FAKE}" "$@"\n`)
   chmodSync(file, 0o755)
   return { PATH: `${folder}:${process.env['PATH'] ?? ''}`, FAULT: fault }
+}
+
+/** Rows that have no proxy, and so nothing to say about one. */
+export const ALONE: readonly string[] = ['direct']
+
+/** Names of the targets that can be measured here. */
+export function hereAt(mode: Mode): string[] {
+  const { targets } = CATALOG[mode]
+  return targets.filter((target) => target.missing() === undefined).map(({ name }) => name)
+}
+
+export function readReport(folder: string, mode: Mode): Report {
+  return JSON.parse(readFileSync(join(folder, `${mode}.json`), 'utf8')) as Report
 }

@@ -40,3 +40,13 @@ t.test('manifests: a cookie is part of the policy only where there is one', asyn
   })
   t.notMatch(renderManifest(service), /sessionAffinity|shop/)
 })
+
+t.test('manifests: a second port, of which nothing is said', async (t) => {
+  const text = renderManifest({
+    ...{ name: 'reviews', clusterIP: '198.18.100.1', port: 9080, http2Port: 9081 },
+    ...{ algorithm: 'roundRobin', instances: [] },
+  })
+  t.equal(text.match(/- \{ name: web, port: 9080, protocol: TCP \}/g)?.length, 2)
+  t.equal(text.match(/- \{ name: http2, port: 9081, protocol: TCP \}/g)?.length, 2)
+  t.notMatch(text, /appProtocol/)
+})

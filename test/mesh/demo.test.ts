@@ -22,6 +22,7 @@ const VERDICTS = [
   'every request is counted',
   'malformed requests are refused',
   'a WebSocket passes through',
+  'one HTTP/2 connection, spread by request',
   'a client is kept by a cookie',
   'a sick instance is set aside',
   'a fault that a policy asks for',

@@ -98,7 +98,7 @@ t.test('hidden classes: a relay keeps its shape from its start to its end', asyn
   })
   const make = (): [Relay, FakeConnection, FakeConnection] => {
     const [client, server] = [new FakeConnection(), new FakeConnection()]
-    const owner = { onRelayEnd: () => undefined, onServerFirst: () => undefined }
+    const owner = { onRelayEnd: () => undefined, onServerFirst: () => true }
     const relay = new Relay(client, server, { received: 0, sent: 0 }, ticker, owner)
     relay.start()
     relay.release()

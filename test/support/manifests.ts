@@ -14,11 +14,14 @@ export interface TestService {
   readonly port: number
   /** The endpoints' port, if it is another. */
   readonly target?: number
+  readonly appProtocol?: string
   readonly endpoints: readonly TestEndpoint[]
 }
 
 /** A Service and one slice per endpoint, so that each can have a weight. */
-export function service({ name, ips, port, target, endpoints }: TestService): Fields[] {
+export function service(wanted: TestService): Fields[] {
+  const { name, ips, port, target, appProtocol, endpoints } = wanted
+  const spoken = appProtocol === undefined ? {} : { appProtocol }
   const slices = endpoints.map(({ ip, ready = true, weight }, index) => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -29,9 +32,9 @@ export function service({ name, ips, port, target, endpoints }: TestService): Fi
     },
     addressType: ip.includes(':') ? 'IPv6' : 'IPv4',
     endpoints: [{ addresses: [ip], conditions: { ready } }],
-    ports: [{ port: target ?? port }],
+    ports: [{ port: target ?? port, ...spoken }],
   }))
-  const spec = { clusterIPs: ips, ports: [{ port }] }
+  const spec = { clusterIPs: ips, ports: [{ port, ...spoken }] }
   return [{ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec }, ...slices]
 }
 

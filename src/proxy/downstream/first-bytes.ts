@@ -7,6 +7,7 @@ import type { Millis } from '../../lib/duration.ts'
 import { ERRORS, type ErrorCode } from '../../lib/errors.ts'
 import { PREFACE } from '../http/h2/protocol.ts'
 import type { Connection, Receiver } from '../net/connection.ts'
+import { detect, Spoken } from '../net/detection.ts'
 import { Outlet } from '../net/outlet.ts'
 import { TICK } from '../net/ticker.ts'
 import type { Carried } from '../stack/carried.ts'
@@ -61,7 +62,7 @@ export class FirstBytes implements Receiver, Carried {
     const length = Math.min(bytes.length, PREFACE.length)
     const isSame = PREFACE.compare(bytes, 0, length, 0, length) === 0
     if (isSame && length < PREFACE.length) this.#kept = Buffer.from(bytes)
-    else this.#choose(isSame ? 'http2' : 'http1', bytes)
+    else this.#choose(isSame ? 'http2' : this.#wireOf(bytes), bytes)
   }
 
   onEnd(): void {
@@ -105,6 +106,13 @@ export class FirstBytes implements Receiver, Carried {
   abort(error: ErrorCode): void {
     this.#successor?.abort(error)
     if (!this.#isOver) this.#reset()
+  }
+
+  /** Where HTTP/2 is what is spoken, what cannot be a request of HTTP/1.1 is a preface that went wrong. */
+  #wireOf(bytes: Buffer): 'http1' | 'http2' {
+    if (this.#destination.wire !== 'http2') return 'http1'
+    const spoken = detect(bytes, bytes.length)
+    return spoken === Spoken.opaque || spoken === Spoken.tls ? 'http2' : 'http1'
   }
 
   #choose(wire: 'http1' | 'http2', bytes: Buffer): void {

@@ -81,8 +81,9 @@ export class Tunnel implements RelayOwner, Successor {
     this.#end(`${side}-reset`, end.code)
   }
 
-  onServerFirst(): void {
-    // The client is released at once.
+  /** The client is released at once. */
+  onServerFirst(): boolean {
+    return true
   }
 
   #join(): void {

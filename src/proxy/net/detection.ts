@@ -42,6 +42,11 @@ const CAPITAL_Z = 0x5a
 const HANDSHAKE = 0x16
 const TLS_MAJOR = 0x03
 
+/** RFC 9113 section 4.1. */
+const FRAME_HEADER = 9
+const SETTINGS = 4
+const SETTING_SIZE = 6
+
 /** RFC 9113 section 3.4. */
 const PREFACE = latin1('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
@@ -93,6 +98,18 @@ export function detect(bytes: Uint8Array, end: number): Spoken {
   // Nothing but an empty line: line protocols know it, while HTTP clients send it with a request.
   if (start === end) return Spoken.opaque
   return judgeRequest(bytes, start, end)
+}
+
+/**
+ * Whether a server begins as one of HTTP/2 does: with SETTINGS, which it says without a word of the client's (RFC 9113
+ * section 3.4). The client still has to speak, and says then what the connection is.
+ */
+export function greetsInHttp2(bytes: Uint8Array): boolean {
+  if (bytes.length < FRAME_HEADER || bytes[0] !== 0) return false
+  const length = ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)
+  if (length % SETTING_SIZE !== 0 || bytes[3] !== SETTINGS) return false
+  for (let at = 4; at < FRAME_HEADER; at++) if (bytes[at] !== 0) return false
+  return true
 }
 
 function judgeRequest(bytes: Uint8Array, start: number, end: number): Spoken {

@@ -34,8 +34,11 @@ export const NO_OPENING: Opening = { bytes: undefined, isEnd: false }
 
 export interface RelayOwner {
   onRelayEnd(end: RelayEnd): void
-  /** Upstream speaks or ends before downstream was released: release it now. */
-  onServerFirst(): void
+  /**
+   * Upstream speaks (with these bytes) or ends before downstream was released: release it now. False if that has to
+   * wait: the bytes are kept until then.
+   */
+  onServerFirst(bytes: Buffer | undefined): boolean
 }
 
 const FINISHED: RelayEnd = { kind: 'finished' }
@@ -53,6 +56,8 @@ export class Relay implements Receiver {
   readonly #ticker: Ticker
   readonly #owner: RelayOwner
   #isReleased = false
+  /** What upstream said before, and downstream shall not have yet. */
+  #held: Buffer | undefined
   #anyEnded = false
   #directionsDone = 0
   #ended = false
@@ -70,6 +75,7 @@ export class Relay implements Receiver {
     this.#ticker = ticker
     this.#owner = owner
     this.lastActive = ticker.now
+    this.#held = undefined
   }
 
   /** Listens to upstream; downstream is somebody else's until it is released. */
@@ -84,6 +90,7 @@ export class Relay implements Receiver {
     this.#isReleased = true
     this.downstream.receiver = this
     const { bytes, isEnd } = opening
+    this.#giveHeld()
     if (!isEnd) this.downstream.readStart()
     // As if they had come just now: if they do not fit, reading stops.
     if (bytes !== undefined) this.onData(this.downstream, bytes)
@@ -98,7 +105,11 @@ export class Relay implements Receiver {
       this.#counters.received += chunk.length
       result = this.upstream.write(chunk)
     } else {
-      if (!this.#isReleased) this.#owner.onServerFirst()
+      if (!this.#isReleased && !this.#owner.onServerFirst(chunk)) {
+        this.#held = Buffer.from(chunk)
+        this.upstream.readStop()
+        return
+      }
       this.sent += chunk.length
       this.#counters.sent += chunk.length
       result = this.downstream.write(chunk)
@@ -114,7 +125,7 @@ export class Relay implements Receiver {
 
   onEnd(from: Connection): void {
     this.lastActive = this.#ticker.now
-    if (!this.#isReleased) this.#owner.onServerFirst()
+    if (!this.#isReleased) this.#owner.onServerFirst(undefined)
     this.#anyEnded = true
     this.#other(from).end()
   }
@@ -150,6 +161,14 @@ export class Relay implements Receiver {
   rest(): void {
     this.downstream.rest()
     this.upstream.rest()
+  }
+
+  #giveHeld(): void {
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    this.upstream.readStart()
+    this.onData(this.upstream, held)
   }
 
   #other(side: Connection): Connection {

@@ -97,10 +97,8 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   }
 
   roomMade(connection: H2Upstream): void {
-    const { allowedStreams } = connection
-    // One that allows none for now may have second thoughts.
-    if (allowedStreams >= 1) this.presumedStreams = allowedStreams
-    this.#serve(connection)
+    if (connection.allows(this.presumedStreams)) this.presumedStreams = connection.allowedStreams
+    if (this.#waiting.length > 0) this.#serve(connection)
     const { destination } = connection.held
     if (destination.pending.length > 0) this.#host.roomMade(destination)
   }

@@ -95,9 +95,15 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
     return h2.control.isGreeted || h2.open < this.#host.presumedStreams
   }
 
-  /** Streams that the endpoint allows; NaN as long as it has not said. */
+  /** Streams that the endpoint allows, once it has said. */
   get allowedStreams(): number {
-    return this.#h2.control.isGreeted ? this.#h2.peerStreams : NaN
+    return this.#h2.peerStreams
+  }
+
+  /** It has said another number than that. One that allows none for now may have second thoughts. */
+  allows(other: number): boolean {
+    const { control, peerStreams } = this.#h2
+    return control.isGreeted && peerStreams >= 1 && peerStreams !== other
   }
 
   /** Sends a request. Only while it `hasRoom`. */
@@ -199,8 +205,9 @@ export class H2Upstream implements Receiver, H2Sink, H2Owner, CallHost, Flushed 
       this.idleSince = this.clock.now()
       if (this.#isLeaving) this.#host.turn.add(this)
     }
-    if (this.hasRoom) this.#host.roomMade(this)
-    else if (this.isIdle && !this.#isLeaving && this.allowedStreams < 1) this.#host.useless(this)
+    // Without room too: how many it allows is of use to those that are dialled.
+    this.#host.roomMade(this)
+    if (this.isIdle && !this.#isLeaving && this.allowedStreams < 1) this.#host.useless(this)
   }
 
   onLimit(name: H2LimitName): void {

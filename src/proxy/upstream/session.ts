@@ -43,8 +43,8 @@ export interface SessionHost {
 
 /** Who keeps the client's bytes until it is known what they are. */
 export interface Holder {
-  /** The server speaks first: what was kept is wanted now. */
-  onServerFirst(): void
+  /** The server speaks first, or ends: what was kept is wanted now. False if these bytes of its say otherwise. */
+  onServerFirst(bytes: Buffer | undefined): boolean
   /** There is no connection to any endpoint, and the session is over; the client's connection is left as it is. */
   onFailed(): void
   /** Once a second. */
@@ -165,8 +165,8 @@ export class Session implements Choice, Dialer, RelayOwner, Carried {
     this.#close(undefined)
   }
 
-  onServerFirst(): void {
-    this.#holder?.onServerFirst()
+  onServerFirst(bytes: Buffer | undefined): boolean {
+    return this.#holder?.onServerFirst(bytes) ?? true
   }
 
   onConnectFailed(code: string): void {

@@ -197,3 +197,25 @@ onBoth(t, 'http2 first bytes: a limit that is reached', async (t, kind) => {
   t.match(f.events('http2-failed'), [{ error: 'http2-limit', reason: 'control-frames' }])
   t.same([...f.counters.http2Of('outbound', 'downstream').limits], [['control-frames', 1]])
 })
+
+onBoth(t, 'http2 first bytes: what is neither, where HTTP/2 is spoken', async (t, kind) => {
+  const server = await backend(t, answering(ok('x')))
+  for (const [wire, expected] of [
+    ['http2', /^(?!HTTP)/],
+    ['http1', /^HTTP\/1\.1 400 /],
+  ] as const) {
+    const f = await L7.start(t, [server], { kind })
+    f.destination.protocol = 'http'
+    f.destination.wire = wire
+    const client = await f.client()
+    await client.send('INVALID CONNECTION PREFACE\r\n\r\n')
+    t.equal(await client.over(), '')
+    t.match(client.text, expected, wire)
+    if (wire === 'http2') {
+      const goaway = find(client, Type.goaway)
+      t.equal(goaway?.payload.readUInt32BE(4), 1, 'PROTOCOL_ERROR')
+    }
+    client.end()
+    await f.settled()
+  }
+})

@@ -22,7 +22,7 @@ class Fixture {
     })
     const owner = {
       onRelayEnd: (end: RelayEnd) => this.ends.push(end),
-      onServerFirst: () => undefined,
+      onServerFirst: () => true,
     }
     this.relay = new Relay(this.client, this.server, this.counters, ticker, owner)
     this.relay.start()

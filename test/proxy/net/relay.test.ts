@@ -35,7 +35,7 @@ async function relayTo(t: Test, sockets: Sockets, target: number): Promise<Fixtu
         onConnected(upstream) {
           const owner = {
             onRelayEnd: (end: RelayEnd) => ends.push(end),
-            onServerFirst: () => undefined,
+            onServerFirst: () => true,
           }
           const relay = new Relay(downstream, upstream, { received: 0, sent: 0 }, ticker, owner)
           relays.push(relay)

@@ -341,6 +341,11 @@ export class FrameReceiver implements FrameTaker {
     const age = this.#connection.sweeps - stream.bornAt
     const { hasSent } = stream
     const isUnprocessed = code === H2Error.refusedStream
+    // Some servers (Node.js) ask for no more of the request in place of END_STREAM (section 8.1): nothing is missing.
+    if (this.#connection.role === 'client' && code === H2Error.none && stream.isWhole) {
+      this.#table.touch(stream)
+      stream.remoteEnd()
+    }
     stream.end({ code, by: 'peer', isUnprocessed, details: h2ErrorName(code) })
     if (this.#connection.role === 'client') return
     // What was answered is not given up early: it has been worked for.

@@ -130,6 +130,11 @@ export class H2Stream implements Sender {
     return this.#intake.isComplete
   }
 
+  /** Whether the body has all that its head speaks of. */
+  get isWhole(): boolean {
+    return this.hasHead && this.#intake.isWhole
+  }
+
   /** Bytes came that nobody gets: padding, or those of a message that was refused. */
   waste(length: number): void {
     this.#uncredited += length
@@ -250,12 +255,14 @@ export class H2Stream implements Sender {
     if (this.#queued > 0) return this.sendWindow > 0
     this.#stalledFor = 0
     this.#moved = 0
+    // As in `end`: it may begin anew when its message has ended.
+    const { isReleased } = this
     if (this.#endQueued) {
       this.#endQueued = false
       if (this.#trailersQueued === undefined && this.#linesQueued === undefined) this.sendEnd()
       else this.#writeTrailers(this.#trailersQueued, this.#linesQueued)
     }
-    if (!this.isReleased) this.receiver.onWritable(this)
+    if (!isReleased) this.receiver.onWritable(this)
     return false
   }
 
@@ -289,8 +296,10 @@ export class H2Stream implements Sender {
   /** Over, and the receiver hears why. */
   end(reset: StreamReset): void {
     if (this.isClosed) return
+    // With that the object may carry another stream already, whose receiver is not meant.
+    const { isReleased } = this
     this.drop()
-    if (!this.isReleased) this.receiver.onReset(this, reset)
+    if (!isReleased) this.receiver.onReset(this, reset)
   }
 
   /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */

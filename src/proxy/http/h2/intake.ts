@@ -57,6 +57,11 @@ export class Intake {
     return this.#expected === Number.POSITIVE_INFINITY || this.#received === this.#expected
   }
 
+  /** Whether it has all that its head speaks of. */
+  get isWhole(): boolean {
+    return this.#received === this.#expected
+  }
+
   /** Bytes that are still to be given. */
   get unread(): number {
     return this.parked + this.#slices.length

@@ -3,6 +3,7 @@
 
 import { ClosedStreams, Closing } from './closed-streams.ts'
 import type { H2Stream } from './h2-stream.ts'
+import { StreamSlots } from './stream-slots.ts'
 
 /** Objects that are kept for streams to come. */
 const MOST_SPARE = 256
@@ -13,16 +14,16 @@ export class StreamTable {
   readonly closed: ClosedStreams = new ClosedStreams()
   /** Those that received something in the read at hand. */
   readonly touched: H2Stream[] = []
-  readonly #byId = new Map<number, H2Stream>()
+  readonly #byId: StreamSlots<H2Stream> = new StreamSlots()
   readonly #spare: H2Stream[] = []
 
   find(id: number): H2Stream | undefined {
-    return this.#byId.get(id)
+    return this.#byId.find(id)
   }
 
-  /** Those that the wire is not done with. The set may change while it is gone through. */
-  all(): Iterable<H2Stream> {
-    return this.#byId.values()
+  /** Those that the wire is not done with, as it is now. */
+  all(): readonly H2Stream[] {
+    return this.#byId.list()
   }
 
   /** An object whose stream is over. */
@@ -31,15 +32,14 @@ export class StreamTable {
   }
 
   add(stream: H2Stream): void {
-    this.#byId.set(stream.id, stream)
+    this.#byId.add(stream)
     this.open += 1
   }
 
   /** The wire is done with it. False if it has been so before. */
   remove(stream: H2Stream): boolean {
+    if (!this.#byId.remove(stream)) return false
     const { id } = stream
-    if (this.#byId.get(id) !== stream) return false
-    this.#byId.delete(id)
     if (this.closed.find(id) !== Closing.byUs) this.closed.add(id, Closing.byPeer)
     return true
   }
@@ -60,5 +60,6 @@ export class StreamTable {
   /** Nothing is open, and nothing has moved for a while. */
   rest(): void {
     this.#spare.length = 0
+    this.#byId.rest()
   }
 }

@@ -18,11 +18,13 @@ import {
   priority,
   request,
   rstStream,
+  SETTINGS_ACK,
   settings,
   settingsPayload,
   Type,
   windowUpdate,
 } from '../../support/h2-wire.ts'
+import { serve } from '../../support/tcp.ts'
 import { until } from '../../support/until.ts'
 import { Attacker } from './attacker.ts'
 import { Bystander, quiet, Victim } from './victim.ts'
@@ -241,7 +243,6 @@ t.test('attacks of clients', async (t) => {
       const bytes = Buffer.concat([HANG, Buffer.alloc(15, 0xbe)])
       await attacker.flood((n) => (n < 990 ? headers(id(n + 1), bytes) : undefined))
       await attacker.flood(() => ping(), 300)
-      t.comment(`memory: ${await victim.memory()}`)
       attacker.close()
     })
   })
@@ -262,9 +263,6 @@ t.test('attacks of clients', async (t) => {
       await attacker.flood(
         (n) => (n < 300 ? many(300, (i) => windowUpdate(id((n * 300 + i) % 1000), 1)) : undefined),
         800,
-      )
-      t.comment(
-        `memory: ${await victim.memory()}, received ${attacker.received} ${attacker.goaway}`,
       )
       attacker.close()
     })
@@ -303,7 +301,6 @@ t.test('attacks of clients', async (t) => {
         attackers.push(attacker)
       }
       await new Promise((resolve) => setTimeout(resolve, 500))
-      t.comment(`memory: ${await victim.memory()}`)
       for (const attacker of attackers) attacker.close()
     })
   })
@@ -332,6 +329,53 @@ t.test('attacks of clients', async (t) => {
       for (const attacker of attackers) attacker.close()
     })
   })
+})
+
+t.test('attacks: a thousand uploads to a server that takes nothing', async (t) => {
+  const server = await serve((socket) => {
+    // A window of nothing, and never another word.
+    socket.write(Buffer.concat([settings([INITIAL_WINDOW, 0]), SETTINGS_ACK]))
+    socket.resume()
+  })
+  t.teardown(server.close)
+  const victim = await Victim.start(t, [
+    { name: 'web', port: await backend(t), appProtocol: 'http' },
+    { name: 'stalled', port: server.port, appProtocol: 'http2' },
+  ])
+  const bystander = new Bystander(victim.port('web'))
+  await bystander.during(Promise.resolve())
+  const before = await victim.memory()
+  const beside = new Bystander(victim.port('web'))
+  const attacker = await Attacker.client(victim.port('stalled'))
+  const upload = async (): Promise<void> => {
+    attacker.send(many(1000, (i) => headers(id(i), POST, END_HEADERS)))
+    await until('all are on their way', async () => {
+      return (await victim.metric('underpass_http2_open_streams', { role: 'upstream' })) === 1000
+    })
+    // As much as each may send, as long as all together may: a window for the connection comes with what it takes.
+    let room = 1_048_576
+    attacker.onFrame = ({ type, stream, payload }) => {
+      if (type === Type.windowUpdate && stream === 0) room += payload.readUInt32BE(0)
+    }
+    const piece = Buffer.alloc(16_000)
+    await attacker.flood((n) => {
+      if (n >= 4000) return undefined
+      const isAllowed = room >= piece.length
+      if (isAllowed) room -= piece.length
+      else if (attacker.socket.writableLength === 0) stuck += 1
+      if (stuck > 2000) return undefined
+      return isAllowed ? data(id(n % 1000), piece) : Buffer.alloc(0)
+    }, 3000)
+  }
+  let stuck = 0
+  await beside.during(upload())
+  beside.judge(t)
+  const growth = (await victim.memory()) - before
+  t.equal(attacker.goaway, '')
+  // What a stream's window lets a client send, for as many streams as there may be.
+  t.ok(growth < 64 + MOST_GROWTH, `${attacker.socket.bytesWritten} bytes: ${growth.toFixed(0)} MiB`)
+  attacker.close()
+  await quiet(t, victim)
 })
 
 /** One that has asked for a thousand large responses, and takes nothing of them. */

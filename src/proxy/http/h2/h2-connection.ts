@@ -222,6 +222,7 @@ export class H2Connection implements OutputSink {
     }
     if (this.#table.open > 0) return
     this.output.rest()
+    this.heads.rest()
     this.#table.rest()
   }
 

@@ -8,8 +8,6 @@ import { Flag, FRAME_HEAD, FrameType } from './protocol.ts'
 const FIRST_SIZE = 4096
 /** A batch of so many bytes leaves before the turn is over. */
 const MOST_BATCH = 65_536
-/** What an idle connection keeps. */
-const MOST_KEPT = 16_384
 /** Up to so many bytes a loop beats the call that copies. */
 const FEW = 48
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -152,7 +150,7 @@ export class H2Output {
   /** Nothing has moved for a while. */
   rest(): void {
     if (this.#length > 0 || this.isClogged) return
-    if (this.#batch.length > MOST_KEPT) this.#batch = NOTHING
+    this.#batch = NOTHING
     this.#other = NOTHING
     this.#given = NOTHING
   }

@@ -197,7 +197,7 @@ async function multiplex(url: string, count: number): Promise<Held> {
       stream.setEncoding('utf8').on('data', (part: string) => {
         text += part
       })
-      stream.on('error', (error) => {
+      stream.on('error', (error: Error) => {
         resolve(`failed: ${error.message}`)
       })
       stream.on('end', () => {

@@ -252,10 +252,12 @@ export class Balancing implements Stage {
     return true
   }
 
-  /** Nobody has acted on it, whatever its method: to another endpoint if there is one. */
+  /**
+   * Nobody has acted on it, whatever its method: to another endpoint if there is one. What the retry policy has sent
+   * again is not multiplied by this: no budget holds here.
+   */
   #goesElsewhere(exchange: Exchange, endpoint: Endpoint): boolean {
-    const attempts = exchange.attempt - exchange.earlierAttempts
-    if (attempts >= MOST_TAKEN_BACK || !exchange.rewind()) return false
+    if (exchange.attempt >= MOST_TAKEN_BACK || !exchange.rewind()) return false
     const { tried } = exchange
     const { endpoints } = this.#destination.picker
     tried.push(endpoint)

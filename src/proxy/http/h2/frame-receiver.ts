@@ -131,6 +131,8 @@ export class FrameReceiver implements FrameTaker {
     // A receiver may end any of the streams.
     for (let at = 0; at < touched.length; at++) {
       const stream = touched[at]!
+      // It may carry another stream by now.
+      if (!stream.isTouched) continue
       stream.isTouched = false
       if (!stream.isReleased && !stream.isReset) stream.receiver.onRead(stream)
       stream.holdRead()
@@ -342,7 +344,12 @@ export class FrameReceiver implements FrameTaker {
     const { hasSent } = stream
     const isUnprocessed = code === H2Error.refusedStream
     // Some servers (Node.js) ask for no more of the request in place of END_STREAM (section 8.1): nothing is missing.
-    if (this.#connection.role === 'client' && code === H2Error.none && stream.isWhole) {
+    if (
+      this.#connection.role === 'client' &&
+      code === H2Error.none &&
+      stream.isWhole &&
+      !stream.remoteEnded
+    ) {
       this.#table.touch(stream)
       stream.remoteEnd()
     }

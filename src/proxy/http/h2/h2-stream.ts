@@ -87,6 +87,7 @@ export class H2Stream implements Sender {
     this.isClosed = false
     this.isReset = false
     this.isReleased = false
+    this.isTouched = false
     this.hasHead = false
     this.heard = 0
     this.hasSent = false
@@ -159,9 +160,9 @@ export class H2Stream implements Sender {
     this.credit()
   }
 
-  /** Whoever was given it has copied what could not leave: it is not passed on yet, but need not stay where it is. */
+  /** Whoever was given it has copied what could not leave: it need not stay where it is, but is still in our memory. */
   copied(): void {
-    this.#intake.isInRead = false
+    this.connection.inflow.parked += this.#intake.copied()
   }
 
   /** What was given in this read is not passed on yet and lies where it was read: that must stay as it is. */

@@ -85,6 +85,14 @@ export class Intake {
     return given
   }
 
+  /** What was given lies in other memory of ours now. Gives how much that is, of what was not parked before. */
+  copied(): number {
+    const fresh = this.#given - this.#givenParked
+    this.#givenParked = this.#given
+    this.isInRead = false
+    return fresh
+  }
+
   /** Of what was consumed, the bytes that had been parked. */
   unpark(): number {
     const parked = this.#givenParked

@@ -344,21 +344,14 @@ export class FrameReceiver implements FrameTaker {
     const { hasSent } = stream
     const isUnprocessed = code === H2Error.refusedStream
     // Some servers (Node.js) ask for no more of the request in place of END_STREAM (section 8.1): nothing is missing.
-    if (
-      this.#connection.role === 'client' &&
-      code === H2Error.none &&
-      stream.isWhole &&
-      !stream.remoteEnded
-    ) {
+    const isServer = this.#connection.role === 'server'
+    if (!isServer && code === H2Error.none && stream.isWhole) {
       this.#table.touch(stream)
       stream.remoteEnd()
     }
     stream.end({ code, by: 'peer', isUnprocessed, details: h2ErrorName(code) })
-    if (this.#connection.role === 'client') return
     // What was answered is not given up early: it has been worked for.
-    if (hasSent) return
-    const limit = this.#guard.givenUp(age)
-    if (limit !== undefined) this.#connection.limit(limit)
+    if (isServer && !hasSent) this.#isOver(this.#guard.givenUp(age))
   }
 
   #onWindow(id: number, increment: number): void {

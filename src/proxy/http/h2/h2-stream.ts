@@ -131,9 +131,9 @@ export class H2Stream implements Sender {
     return this.#intake.isComplete
   }
 
-  /** Whether the body has all that its head speaks of. */
+  /** Whether a body that was not ended has all that its head speaks of. */
   get isWhole(): boolean {
-    return this.hasHead && this.#intake.isWhole
+    return this.hasHead && !this.remoteEnded && this.#intake.isWhole
   }
 
   /** Bytes came that nobody gets: padding, or those of a message that was refused. */

@@ -5,18 +5,20 @@ import t from 'tap'
 import { findBlock, renderBlock } from '../../bench/readme.ts'
 import type { Report } from '../../bench/report.ts'
 
-const RESULTS = 'bench/results/l7.json'
 const README = readFileSync('README.md', 'utf8')
 
-t.test(
-  'readme: what it quotes of L7 is what was measured, and nothing without results',
-  async (t) => {
-    const expected = existsSync(RESULTS)
-      ? renderBlock(JSON.parse(readFileSync(RESULTS, 'utf8')) as Report)
-      : undefined
-    t.equal(findBlock(README, 'l7'), expected, 'if not: node build/bench/quote.js l7')
-  },
-)
+for (const mode of ['l7', 'h2'] as const) {
+  t.test(
+    `readme: what it quotes of ${mode} is what was measured, and nothing without results`,
+    async (t) => {
+      const results = `bench/results/${mode}.json`
+      const expected = existsSync(results)
+        ? renderBlock(JSON.parse(readFileSync(results, 'utf8')) as Report)
+        : undefined
+      t.equal(findBlock(README, mode), expected, `if not: node build/bench/quote.js ${mode}`)
+    },
+  )
+}
 
 const REPORT: Report = {
   mode: 'l7',

@@ -1,11 +1,13 @@
 // `npm test`: format, lint, then every test file, inside a world of its own; ends with `N passed, N failed`.
 //
-// Types were checked by the build that made this file. With arguments, only the test files whose path contains one
-// of them are run: `npm test -- mesh/relay`.
+// What failed is printed with its reason, for a log is often all there is of a run. Types were checked by the build
+// that made this file. With arguments, only the test files whose path contains one of them are run:
+// `npm test -- mesh/relay`.
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { insideWorld, runInWorld, settleWorld, whyNoWorld } from '../demo/pods/world.ts'
+import { readReport, writeReport } from './support/report.ts'
 
 const REPORT = 'build/test.tap'
 const PLACE = 'build/.tap-place'
@@ -18,7 +20,10 @@ async function main(words: readonly string[]): Promise<number> {
     words.length === 0 ? [await step('biome', ['check', '.']), await step('eslint', ['.'])] : []
   rmSync(REPORT, { force: true })
   const status = await runWhereItCan(words)
-  const { passed, failed } = count()
+  const report = readReport(existsSync(REPORT) ? readFileSync(REPORT, 'utf8') : '')
+  const { passed } = report
+  const failed = report.failures.length
+  process.stdout.write(`\n${writeReport(report)}`)
   const broken = lint.filter((ok) => !ok).length + (status !== 0 && failed === 0 ? 1 : 0)
   process.stdout.write(`\n${passed} passed, ${failed + broken} failed\n`)
   return failed + broken > 0 || passed === 0 ? 1 : 0
@@ -80,13 +85,4 @@ async function step(tool: string, args: readonly string[]): Promise<boolean> {
   })
   if (status !== 0) process.stdout.write(`${tool} failed\n`)
   return status === 0
-}
-
-/** The assertions of the report, by the summary that tap writes at its end. */
-function count(): { passed: number; failed: number } {
-  const report = existsSync(REPORT) ? readFileSync(REPORT, 'utf8') : ''
-  const summary = /^# \{ total: .*\}$/m.exec(report)?.[0] ?? ''
-  const figure = (name: string): number =>
-    Number(new RegExp(`${name}: (\\d+)`).exec(summary)?.[1] ?? 0)
-  return { passed: figure('pass'), failed: figure('fail') }
 }

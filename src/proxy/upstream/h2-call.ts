@@ -20,7 +20,7 @@ import { Method } from '../http/method.ts'
 import type { SliceTap } from '../http/slices.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
-import { type Exchange, NO_GRPC_STATUS, type Upstream } from '../stack/exchange.ts'
+import { type Exchange, NO_GRPC_STATUS, NO_RESET_CODE, type Upstream } from '../stack/exchange.ts'
 import { grpcStatusOf } from '../stack/grpc.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
 import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
@@ -58,6 +58,8 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   /** The response's head was passed up, and all of it was given. */
   #hasHead = false
   #responseEnded = false
+  /** The endpoint has broken the response off: why, once what there is of it was passed up. */
+  #brokenOff: string | undefined
   /** The client does not take what was given last, which must stay where it is. */
   #isHeldBack = false
   /** The writes that there had been when it began: as long as there is no other, nothing of it has left. */
@@ -72,6 +74,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     this.#stream = undefined
     this.#exchange = undefined
     this.#chunks = undefined
+    this.#brokenOff = undefined
   }
 
   /** Begins with a request on a new stream. Only when it is free. */
@@ -83,6 +86,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     this.#requestEnded = false
     this.#hasHead = false
     this.#responseEnded = false
+    this.#brokenOff = undefined
     this.#isHeldBack = false
     this.#isTimely = false
     this.#writes = this.#host.writes
@@ -200,9 +204,9 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
       return
     }
     const { by, code, details, isUnprocessed } = reset
-    exchange.resetCode = by === 'peer' ? code : H2Error.none
+    exchange.resetCode = by === 'peer' ? code : NO_RESET_CODE
     if (by === 'us') this.#fail(exchange, 'response-refused', details)
-    else if (this.#hasHead) this.#fail(exchange, 'response-incomplete', details)
+    else if (this.#hasHead) this.#breakOff(exchange, stream, details)
     else if (isUnprocessed || this.#writes === this.#host.writes)
       this.#fail(exchange, 'stream-refused', details)
     else this.#fail(exchange, 'upstream-reset', details)
@@ -263,6 +267,19 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     }
     stream.consumed()
     if (this.#responseEnded) this.#finish(exchange)
+    else if (this.#brokenOff !== undefined) {
+      this.#fail(exchange, 'response-incomplete', this.#brokenOff)
+    }
+  }
+
+  /** A client that has the beginning gets what came, as it would without us; another one gets an answer it can use. */
+  #breakOff(exchange: Exchange, stream: H2Stream, details: string): void {
+    if (!exchange.downstream.hasBegun) {
+      this.#fail(exchange, 'response-incomplete', details)
+      return
+    }
+    this.#brokenOff = details
+    if (!this.#isHeldBack) this.#pass(exchange, stream)
   }
 
   #endResponse(exchange: Exchange, { trailers }: H2Stream): void {

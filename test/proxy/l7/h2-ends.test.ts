@@ -2,9 +2,22 @@
 
 import t from 'tap'
 import { ERRORS } from '../../../src/lib/errors.ts'
+import { PREFACE } from '../../../src/proxy/http/h2/protocol.ts'
+import {
+  data,
+  END_HEADERS,
+  headers,
+  response,
+  rstStream,
+  SETTINGS_ACK,
+  settings,
+  Type,
+} from '../../support/h2-wire.ts'
 import { answering } from '../../support/http-peer.ts'
 import { ok } from '../../support/http-text.ts'
+import { serve } from '../../support/tcp.ts'
 import { until } from '../../support/until.ts'
+import { Attacker } from '../attacks/attacker.ts'
 import { backend, onBoth } from './fixture.ts'
 import { h2, h2Client } from './h2-fixture.ts'
 
@@ -96,6 +109,36 @@ onBoth(t, 'http2 ends: a response that breaks off', async (t, kind) => {
   t.same([call.status, call.code, call.ended], [200, NO_ERROR, true])
   t.equal(call.trailers?.['grpc-status'], '14')
   t.same(f.failures, { 'response-incomplete': 2 })
+})
+
+onBoth(t, 'http2 ends: a stream that the endpoint breaks off', async (t, kind) => {
+  let asked = 0
+  let breakOff: (code: number) => unknown = () => undefined
+  const ok = (id: number): Buffer => headers(id, response(200), END_HEADERS)
+  const server = await serve((socket) => {
+    const one = new Attacker(socket, PREFACE)
+    one.send(settings(), SETTINGS_ACK)
+    one.onFrame = ({ type, stream }) => {
+      if (type !== Type.headers) return
+      asked += 1
+      if (asked > 2) one.send(ok(stream), data(stream, 'abc'), rstStream(stream, CANCEL))
+      else one.send(ok(stream), data(stream, 'abc'))
+      breakOff = (code) => one.send(data(stream, 'def'), rstStream(stream, code))
+    }
+  })
+  t.teardown(server.close)
+  const { f, client } = await h2(t, [server.port], { kind, wire: 'http2' })
+  for (const code of [NO_ERROR, CANCEL]) {
+    const call = client.ask()
+    await until('half of it', () => call.text === 'abc')
+    breakOff(code)
+    await call.over()
+    t.same([call.status, call.text, call.code], [200, 'abcdef', code])
+  }
+  const unseen = await client.get()
+  t.same([unseen.status, unseen.ended], [502, true], 'before the client saw any of it')
+  t.notMatch(unseen.text, 'abc')
+  t.same(f.failures, { 'response-incomplete': 3 })
 })
 
 onBoth(t, 'http2 ends: an answer before the request is whole', async (t, kind) => {

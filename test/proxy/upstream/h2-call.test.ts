@@ -1,6 +1,7 @@
 // Requests and responses on streams to real servers: bodies, trailers, windows, and every way in which they end.
 
 import t from 'tap'
+import { NO_RESET_CODE } from '../../../src/proxy/stack/exchange.ts'
 import { until } from '../../support/until.ts'
 import { type Caller, get, onBoth, post, server, Way } from './h2-fixture.ts'
 
@@ -196,7 +197,7 @@ onBoth(t, 'h2 call: what breaks before the head, behind it and behind the end', 
   t.same(await ask('/before'), ['upstream-reset', 0, 'INTERNAL_ERROR', 2])
   t.same(await ask('/cancel'), ['upstream-reset', 0, 'CANCEL', 8])
   t.same(await ask('/behind'), ['response-incomplete', 200, 'INTERNAL_ERROR', 2])
-  t.same(await ask('/short'), ['response-refused', 200, 'length-mismatch', 0])
+  t.same(await ask('/short'), ['response-refused', 200, 'length-mismatch', NO_RESET_CODE])
   t.equal(s.sessions.length, 1, 'the others on the connection do not suffer')
   t.same(
     [...way.counters.refusals()].map(({ reason }) => reason),
@@ -248,6 +249,55 @@ onBoth(t, 'h2 call: complete, parked and reset it still reaches its client', asy
     return caller.outcome !== undefined
   })
   t.same([caller.outcome, caller.text.length], ['', 40_000])
+})
+
+onBoth(t, 'h2 call: what came of a response that breaks off is delivered', async (t, kind) => {
+  const s = await server(t, (asked) => {
+    if (asked.path === '/whole') {
+      asked.ok('x')
+      return
+    }
+    asked.stream.respond({ ':status': 200 })
+    asked.stream.write('x'.repeat(40_000), () => {
+      asked.stream.destroy(new Error('broken'))
+    })
+  })
+  const way = new Way(t, [s], { kind })
+  for (const isSlow of [false, true]) {
+    const caller = way.caller(get('/half'))
+    caller.hasBegun = true
+    caller.isSlow = isSlow
+    way.send(caller)
+    if (isSlow) {
+      await until('the stream is over', () => s.asked.at(-1)?.isClosed === true)
+      await way.send(get('/whole')).done()
+      t.equal(caller.outcome, undefined, 'not before the client has it')
+      await until('it is over', () => caller.take() && caller.outcome !== undefined)
+    } else await caller.done()
+    t.same([caller.outcome, caller.text.length], ['response-incomplete', 40_000])
+    t.equal(caller.exchange.resetCode, 2, 'the code goes on')
+    t.notOk(caller.ended)
+  }
+  t.equal(s.sessions.length, 1)
+})
+
+onBoth(t, 'h2 call: what came before a connection is lost is delivered', async (t, kind) => {
+  const s = await server(t, ({ stream }) => {
+    stream.respond({ ':status': 200 })
+    stream.write('x'.repeat(40_000))
+  })
+  const way = new Way(t, [s], { kind })
+  const caller = way.caller(get())
+  caller.isSlow = true
+  way.send(caller)
+  await until('it has begun', () => caller.text.length > 0)
+  await until('more lies here', () => s.asked[0]?.stream.writableLength === 0)
+  s.sessions[0]?.destroy()
+  await until('it is gone', () => way.connected === 0)
+  t.equal(caller.outcome, undefined)
+  await until('it is over', () => caller.take() && caller.outcome !== undefined)
+  t.same([caller.outcome, caller.text.length], ['response-incomplete', 40_000])
+  t.equal(caller.exchange.resetCode, NO_RESET_CODE)
 })
 
 onBoth(t, 'h2 call: a connection that is lost takes all its streams along', async (t, kind) => {

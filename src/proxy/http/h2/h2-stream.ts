@@ -36,7 +36,7 @@ export class H2Stream implements Sender {
   localEnded = false
   /** Over on the wire, in order or by a reset: nothing is sent any more. What was received may still be given. */
   isClosed = false
-  /** Over before its time: nothing is given any more either. */
+  /** Over before its time, and nothing is given any more either. */
   isReset = false
   isReleased = false
   /** On a server's side the request's head has come, on a client's the response's: what may follow is trailers. */
@@ -280,7 +280,7 @@ export class H2Stream implements Sender {
     if (this.isClosed) return
     // A stream that the peer has never heard of is idle to it: section 6.4.
     if (this.hasSent || this.connection.role === 'server') this.connection.sendReset(this.id, code)
-    this.drop()
+    this.drop(false)
   }
 
   /** The receiver is done with it and hears nothing more. What is queued still leaves. */
@@ -294,24 +294,24 @@ export class H2Stream implements Sender {
     this.connection.streamReleased(this)
   }
 
-  /** Over, and the receiver hears why. */
+  /** Over, and the receiver hears why. What came before a server ended it, or its connection did, can still be taken. */
   end(reset: StreamReset): void {
     if (this.isClosed) return
     // With that the object may carry another stream already, whose receiver is not meant.
     const { isReleased } = this
-    this.drop()
+    this.drop(this.hasHead && this.connection.role === 'client' && reset.by !== 'us')
     if (!isReleased) this.receiver.onReset(this, reset)
   }
 
-  /** Drops what waits in either direction, but for a message of the peer's that is whole (section 8.1). */
-  drop(): void {
+  /** Drops what waits in either direction, but for what was received if that is to be kept, or whole (section 8.1). */
+  drop(keeps: boolean): void {
     this.isClosed = true
     this.connection.outflow.forget(this)
     this.#queue.length = 0
     this.#queueAt = 0
     this.#queued = 0
     this.#endQueued = false
-    if (!this.remoteEnded) {
+    if (!this.remoteEnded && !keeps) {
       this.isReset = true
       this.#unpark(this.#intake.drop())
     }

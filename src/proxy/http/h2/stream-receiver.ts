@@ -27,8 +27,8 @@ export interface StreamReceiver {
   /** What was queued has left: more is wanted. */
   onWritable(stream: H2Stream): void
   /**
-   * Nothing follows, and what was queued is dropped. A request that was refused has had no `onHead`; a message that is
-   * complete (`stream.remoteEnded`) can still be taken.
+   * Nothing follows, and what was queued is dropped. A request that was refused has had no `onHead`. What can still be
+   * taken is a message that is complete (`stream.remoteEnded`), and what there is of a response that we did not refuse.
    */
   onReset(stream: H2Stream, reset: StreamReset): void
 }

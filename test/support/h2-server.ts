@@ -64,6 +64,17 @@ export class H2Asked {
   }
 }
 
+/**
+ * A stream that Node.js 20 resets while it is being told of its frames is freed, and then used: memory of the process
+ * is damaged, and some time later it aborts. So a reset waits until the read is over.
+ */
+function closeOutsideOfReads(stream: ServerHttp2Stream): void {
+  const close = stream.close.bind(stream)
+  stream.close = (code, done) => {
+    setImmediate(close, code, done)
+  }
+}
+
 export type H2Answer = (asked: H2Asked) => void
 
 export class H2Server {
@@ -87,6 +98,7 @@ export class H2Server {
     server.on('stream', (stream, headers) => {
       const session = stream.session
       if (session === undefined) return
+      closeOutsideOfReads(stream)
       const asked = new H2Asked(stream, headers, session as ServerHttp2Session)
       this.asked.push(asked)
       answer(asked)

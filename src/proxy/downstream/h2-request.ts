@@ -16,13 +16,7 @@ import { Method } from '../http/method.ts'
 import type { Connection } from '../net/connection.ts'
 import { Outlet } from '../net/outlet.ts'
 import type { Destination } from '../stack/destination.ts'
-import {
-  type Downstream,
-  Exchange,
-  NO_RESET_CODE,
-  type TunnelEnd,
-  type Upstream,
-} from '../stack/exchange.ts'
+import { type Downstream, Exchange, type TunnelEnd, type Upstream } from '../stack/exchange.ts'
 import { isGrpc } from '../stack/grpc.ts'
 import { NO_STATUS } from '../stack/request-counters.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
@@ -348,6 +342,7 @@ export class H2Request implements Downstream, StreamReceiver {
 
 /** What a stream is reset with whose response cannot be completed: the endpoint's own word for it comes first. */
 function resetCodeOf({ resetCode }: Exchange, error: ErrorCode): number {
-  if (resetCode !== NO_RESET_CODE) return resetCode
+  // Clients take NO_ERROR for the end of a response, which this one has not.
+  if (resetCode !== H2Error.none) return resetCode
   return ERRORS[error].source === 'upstream' ? H2Error.internal : H2Error.cancel
 }

@@ -33,8 +33,6 @@ export const AT_WORK = -2
 
 /** A response of gRPC that did not say how the call ended, or none. */
 export const NO_GRPC_STATUS = -1
-/** The endpoint has not reset it; 0 is a code, NO_ERROR. */
-export const NO_RESET_CODE = -1
 
 const UPGRADE = fieldBits(Field.upgrade)
 const HOST = fieldBits(Field.host)
@@ -175,7 +173,7 @@ export class Exchange implements Choice {
   /** What the call ended with, in a head or in trailers; NO_GRPC_STATUS as long as there is none. */
   grpcStatus: number = NO_GRPC_STATUS
   /** The HTTP/2 error code that the endpoint reset it with: passed on to a client whose response has begun. */
-  resetCode: number = NO_RESET_CODE
+  resetCode = 0
   /** The client knows no chunks (HTTP/1.0, HTTP/2): the body is given as its content alone, and trailers apart. */
   plainBody = false
   /** It came without a Host, and is sent with its endpoint's name. */
@@ -269,7 +267,7 @@ export class Exchange implements Choice {
     this.needsNew = false
     this.isGrpc = false
     this.grpcStatus = NO_GRPC_STATUS
-    this.resetCode = NO_RESET_CODE
+    this.resetCode = 0
     this.plainBody = false
     this.lacksHost = false
     this.kept = undefined

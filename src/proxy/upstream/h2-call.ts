@@ -20,7 +20,7 @@ import { Method } from '../http/method.ts'
 import type { SliceTap } from '../http/slices.ts'
 import type { Connection } from '../net/connection.ts'
 import type { ByteCounters } from '../net/relay.ts'
-import { type Exchange, NO_GRPC_STATUS, NO_RESET_CODE, type Upstream } from '../stack/exchange.ts'
+import { type Exchange, NO_GRPC_STATUS, type Upstream } from '../stack/exchange.ts'
 import { grpcStatusOf } from '../stack/grpc.ts'
 import { StreamConnection } from '../stack/stream-connection.ts'
 import { addResilienceLines, cutForResilience } from './resilience-lines.ts'
@@ -204,7 +204,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
       return
     }
     const { by, code, details, isUnprocessed } = reset
-    exchange.resetCode = by === 'peer' ? code : NO_RESET_CODE
+    exchange.resetCode = by === 'peer' ? code : H2Error.none
     if (by === 'us') this.#fail(exchange, 'response-refused', details)
     else if (this.#hasHead) this.#breakOff(exchange, stream, details)
     else if (isUnprocessed || this.#writes === this.#host.writes)

@@ -133,7 +133,8 @@ onBoth(t, 'http2 ends: a stream that the endpoint breaks off', async (t, kind) =
     await until('half of it', () => call.text === 'abc')
     breakOff(code)
     await call.over()
-    t.same([call.status, call.text, call.code], [200, 'abcdef', code])
+    const told = code === NO_ERROR ? INTERNAL_ERROR : code
+    t.same([call.status, call.text, call.code], [200, 'abcdef', told], 'broken, for all to see')
   }
   const unseen = await client.get()
   t.same([unseen.status, unseen.ended], [502, true], 'before the client saw any of it')

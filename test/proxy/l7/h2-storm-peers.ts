@@ -1,7 +1,7 @@
 // The two ends of the storm over HTTP/2: requests that name themselves, a server that does everything that the protocol
 // lets it do, and some of what it does not, and a look at whether what came back belongs to what was asked.
 
-import { constants, type OutgoingHttpHeaders } from 'node:http2'
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Session } from 'node:http2'
 import type { Random } from '../../../src/lib/random.ts'
 import type { H2Asked as Answered, H2Client } from '../../support/h2-client.ts'
 import type { H2Answer, H2Asked } from '../../support/h2-server.ts'
@@ -16,6 +16,7 @@ const {
 } = constants
 
 const GRPC = 'application/grpc'
+const MOST_ID = 2 ** 31
 
 function oneOf<T>(random: Random, all: readonly T[]): T {
   return all[Math.floor(random() * all.length)] as T
@@ -76,6 +77,7 @@ export class StreamAsked {
     const { code, ended, status, stream, text } = this.#answered
     const { readableFlowing, writableLength, writableFinished, destroyed, closed } = stream
     return JSON.stringify({
+      ...(status === 200 ? {} : { text: text.slice(0, 200) }),
       ...{ status, ended, code, length: text.length, isGivenUp: this.isGivenUp, destroyed, closed },
       ...{ readableFlowing, writableLength, writableFinished, window: stream.state },
     })
@@ -129,6 +131,8 @@ export class StreamAsked {
 export class StormyServer {
   readonly processed: Map<string, number> = new Map<string, number>()
   readonly problems: string[] = []
+  /** By session that said GOAWAY the last stream that it takes. */
+  readonly #lastOf: Map<ServerHttp2Session, number> = new Map<ServerHttp2Session, number>()
   readonly #random: Random
 
   constructor(random: Random) {
@@ -145,12 +149,36 @@ export class StormyServer {
       return
     }
     const way = random()
-    if (way < 0.08) stream.close(REFUSED)
-    else if (way < 0.09) asked.session.destroy()
-    else if (way < 0.11) asked.session.close()
+    if (way < 0.08) {
+      stream.close(REFUSED)
+      return
+    }
+    if (way < 0.09) {
+      this.#later(asked, (session) => {
+        session.destroy()
+      })
+      return
+    }
+    // Node sends its GOAWAY later than it decides on the last stream, and still gives those that come between.
+    if (Number(stream.id) > (this.#lastOf.get(asked.session) ?? MOST_ID)) return
+    if (way < 0.11) this.#later(asked, this.#leave)
     else if (way < 0.13) this.#change(asked)
     if (stream.destroyed || stream.closed || asked.session.destroyed) return
     this.#process(asked)
+  }
+
+  /** As of `close` (h2-server.ts): not while it reads. */
+  #later({ session }: H2Asked, act: (session: ServerHttp2Session) => void): void {
+    setImmediate(() => {
+      if (!session.destroyed) act(session)
+    })
+  }
+
+  /** Not `session.close`, with which Node itself resets streams while it reads them. */
+  readonly #leave = (session: ServerHttp2Session): void => {
+    const last = session.state.lastProcStreamID ?? 0
+    this.#lastOf.set(session, last)
+    session.goaway(NO_ERROR, last)
   }
 
   #process(asked: H2Asked): void {

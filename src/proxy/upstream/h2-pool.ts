@@ -4,21 +4,16 @@
 // when all have as many streams as the endpoint allows. Requests wait while it is dialled, or until there is room. One
 // that said GOAWAY gets no more of them. What happens to a request that fails is decided above.
 
-import type { Clock } from '../../lib/clock.ts'
 import type { Millis } from '../../lib/duration.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
 import type { H2Limits } from '../http/h2/h2-limits.ts'
-import type { Limits } from '../http/limits.ts'
 import type { Connection } from '../net/connection.ts'
-import type { ByteCounters } from '../net/relay.ts'
 import type { Turn } from '../net/turn.ts'
-import type { ConnectionCounters } from '../stack/counters.ts'
 import type { Endpoint, Pool } from '../stack/endpoint.ts'
 import type { Exchange } from '../stack/exchange.ts'
 import type { Http2Counters } from '../stack/http2-counters.ts'
-import { connectError } from './connect-error.ts'
+import { EndpointPool } from './endpoint-pool.ts'
 import { H2Upstream, type H2UpstreamHost } from './h2-upstream.ts'
-import { type DialOwner, PoolDial } from './pool-dial.ts'
+import type { Held } from './pool-dial.ts'
 import type { PoolHost } from './pool-host.ts'
 
 /** An idle connection is closed after so long; nginx and Envoy wait longer by themselves. */
@@ -26,45 +21,28 @@ const IDLE_TIMEOUT: Millis = 60_000
 /** What an endpoint is taken to allow before it has said (RFC 9113 section 6.5.2 recommends no less). */
 const PRESUMED_STREAMS = 100
 
-export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
-  readonly endpoint: Endpoint
-  readonly clock: Clock
-  readonly limits: Limits
+export class H2Pool extends EndpointPool implements Pool, H2UpstreamHost {
   readonly h2Limits: H2Limits
   readonly turn: Turn
-  readonly counters: ByteCounters & ConnectionCounters
   readonly http2: Http2Counters
   /** As many as the endpoint has allowed last. */
   presumedStreams: number = PRESUMED_STREAMS
-  readonly #host: PoolHost
   /** Those that are open, and of them those that take requests. */
   readonly #all = new Set<H2Upstream>()
   readonly #usable: H2Upstream[] = []
-  readonly #waiting: Exchange[] = []
-  readonly #dials = new Set<PoolDial>()
   /** Connections that were lost. */
   #losses = 0
-  #isRetired = false
-  #isEvicting = false
 
   constructor(endpoint: Endpoint, http2: Http2Counters, host: PoolHost) {
-    this.endpoint = endpoint
+    super(endpoint, host)
     this.http2 = http2
-    this.counters = endpoint.counters
-    this.clock = host.clock
-    this.limits = host.limits
     this.h2Limits = host.h2Limits
     this.turn = host.turn
-    this.#host = host
   }
 
   /** Connections that are open or being opened. */
   get size(): number {
-    return this.#all.size + this.#dials.size
-  }
-
-  get isRetired(): boolean {
-    return this.#isRetired
+    return this.#all.size + this.dials.size
   }
 
   get hasIdle(): boolean {
@@ -72,7 +50,7 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   }
 
   hasIdleFor(exchange: Exchange): boolean {
-    return this.#roomFor(exchange) !== undefined || this.#waiting.length < this.#roomDialled
+    return this.#roomFor(exchange) !== undefined || this.waiting.length < this.dialledRoom
   }
 
   open(exchange: Exchange): void {
@@ -82,25 +60,15 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
       connection.carry(exchange)
       return
     }
-    this.#waiting.push(exchange)
-    if (this.#waiting.length > this.#roomDialled) this.#dialFor(exchange)
-  }
-
-  headers(exchange: Exchange): void {
-    exchange.chooser?.headers(exchange)
-  }
-
-  ended(exchange: Exchange, error: ErrorCode | undefined): void {
-    const at = this.#waiting.indexOf(exchange)
-    if (at >= 0) this.#waiting.splice(at, 1)
-    exchange.chooser?.ended(exchange, error)
+    this.waiting.push(exchange)
+    if (this.waiting.length > this.dialledRoom) this.dialFor(exchange)
   }
 
   roomMade(connection: H2Upstream): void {
     if (connection.allows(this.presumedStreams)) this.presumedStreams = connection.allowedStreams
-    if (this.#waiting.length > 0) this.#serve(connection)
+    if (this.waiting.length > 0) this.#serve(connection)
     const { destination } = connection.held
-    if (destination.pending.length > 0) this.#host.roomMade(destination)
+    if (destination.pending.length > 0) this.host.roomMade(destination)
   }
 
   /** Requests that find no room have others dialled: to keep one is enough for the endpoint's second thoughts. */
@@ -117,28 +85,20 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   }
 
   lost(connection: H2Upstream): void {
-    const { destination, path } = connection.held
     this.#all.delete(connection)
     this.#losses += 1
-    this.counters.closed += 1
     this.http2.connectionClosed()
-    this.#host.disconnected(path)
-    destination.open -= 1
+    this.gone(connection.held)
     this.leaving(connection)
-    // The room of an evicted connection belongs to the request it was made for, not to one that waits.
-    if (!this.#isEvicting) this.#host.roomMade(destination)
-  }
-
-  refused(reason: string): void {
-    this.#host.refused(this.endpoint, reason)
+    this.placeFree(connection.held.destination)
   }
 
   failed(code: number, details: string): void {
-    this.#host.brokeRules(this.endpoint, code, details)
+    this.host.brokeRules(this.endpoint, code, details)
   }
 
   retire(): void {
-    this.#isRetired = true
+    this.isRetired = true
     for (const connection of [...this.#all]) {
       if (connection.isIdle) connection.close()
       else connection.leave()
@@ -150,49 +110,30 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
   evict(): boolean {
     const idle = this.#usable.find(({ isIdle }) => isIdle)
     if (idle === undefined) return false
-    this.#isEvicting = true
-    idle.close()
-    this.#isEvicting = false
+    this.evictFor(idle)
     return true
   }
 
   /** Closes what was idle for too long. True if nothing is left, and nothing will come. */
   sweep(now: Millis): boolean {
     for (const connection of [...this.#all]) connection.sweep(now, IDLE_TIMEOUT)
-    return this.#isRetired && this.size === 0
+    return this.isRetired && this.size === 0
   }
 
-  dialled(dial: PoolDial, connection: Connection): void {
-    this.#dials.delete(dial)
-    this.counters.opened += 1
+  protected override take(connection: Connection, held: Held): void {
     this.http2.connectionOpened()
-    const upstream = new H2Upstream(connection, this, dial, this.#losses)
+    const upstream = new H2Upstream(connection, this, held, this.#losses)
     this.#all.add(upstream)
     this.#usable.push(upstream)
     this.#serve(upstream)
     this.#dialForWaiting()
     // Requests that were waiting are still sent; the next one needs another pool.
-    if (this.#isRetired) upstream.leave()
-  }
-
-  dialFailed(dial: PoolDial, errno: string): void {
-    this.#dials.delete(dial)
-    this.#host.disconnected(dial.path)
-    dial.destination.open -= 1
-    const reason = connectError(errno)
-    this.#host.connectFailed(this.#waiting[0]?.attempt ?? 0, this.endpoint, reason, errno)
-    for (let left = this.#waiting.length - this.#roomDialled; left > 0; left -= 1) {
-      const first = this.#waiting.shift()
-      if (first === undefined) break
-      first.details = this.endpoint.key
-      this.ended(first, reason)
-    }
-    this.#host.roomMade(dial.destination)
+    if (this.isRetired) upstream.leave()
   }
 
   /** Streams that the connections being dialled are taken to have. */
-  get #roomDialled(): number {
-    return this.#dials.size === 0 ? 0 : this.#dials.size * this.presumedStreams
+  protected override get dialledRoom(): number {
+    return this.dials.size === 0 ? 0 : this.dials.size * this.presumedStreams
   }
 
   #roomFor(exchange: Exchange): H2Upstream | undefined {
@@ -209,9 +150,9 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   /** Those that have waited longest go first. */
   #serve(connection: H2Upstream): void {
-    while (this.#waiting.length > 0 && connection.hasRoom) {
-      const at = this.#waiting.findIndex((exchange) => this.#suits(connection, exchange))
-      const next = at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
+    while (this.waiting.length > 0 && connection.hasRoom) {
+      const at = this.waiting.findIndex((exchange) => this.#suits(connection, exchange))
+      const next = at < 0 ? undefined : this.waiting.splice(at, 1)[0]
       if (next === undefined) return
       connection.carry(next)
     }
@@ -219,17 +160,13 @@ export class H2Pool implements Pool, H2UpstreamHost, DialOwner {
 
   /** What they have waited for is gone, or has less room than it was taken to have. */
   #dialForWaiting(): void {
-    while (this.#waiting.length > this.#roomDialled) {
-      const [first] = this.#waiting
+    while (this.waiting.length > this.dialledRoom) {
+      const [first] = this.waiting
       if (first === undefined) return
       const { open, maxConnections } = first.destination
       // With none to wait for they would wait for ever.
       if (open >= maxConnections && this.size > 0) return
-      this.#dialFor(first)
+      this.dialFor(first)
     }
-  }
-
-  #dialFor(exchange: Exchange): void {
-    this.#dials.add(new PoolDial(this, this.#host, exchange))
   }
 }

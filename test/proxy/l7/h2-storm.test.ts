@@ -6,7 +6,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { DEFAULT_RULES, type RouteRules } from '../../../src/api/resources.ts'
+import { DEFAULT_RULES } from '../../../src/api/resources.ts'
 import { type Random, seededRandom } from '../../../src/lib/random.ts'
 import { H2Connection } from '../../../src/proxy/http/h2/h2-connection.ts'
 import { OutlierDetection } from '../../../src/proxy/resilience/outlier-detection.ts'
@@ -17,6 +17,7 @@ import { until } from '../../support/until.ts'
 import { L7, onBoth, refusingPort } from './fixture.ts'
 import { h2Client } from './h2-fixture.ts'
 import { StormyServer, StreamAsked } from './h2-storm-peers.ts'
+import { StormDice } from './storm-dice.ts'
 import { Asked, isRightlyAnswered } from './storm-peers.ts'
 
 const CLIENTS = 6
@@ -34,8 +35,7 @@ H2Connection.prototype.start = function (this: H2Connection): void {
   start.call(this)
 }
 
-class Storm {
-  readonly random: Random
+class Storm extends StormDice {
   readonly f: L7
   readonly t: Test
   readonly asked: StreamAsked[] = []
@@ -43,23 +43,15 @@ class Storm {
   #count = 0
 
   constructor(t: Test, random: Random, f: L7) {
+    super(random)
     this.t = t
-    this.random = random
     this.f = f
-  }
-
-  below(count: number): number {
-    return Math.floor(this.random() * count)
-  }
-
-  maybe(value: number, chance: number): number {
-    return this.random() < chance ? value : 0
   }
 
   /** Discovery has news. */
   change(): void {
     const { destination } = this.f
-    destination.route = makeRoute('default', this.#rules())
+    destination.route = makeRoute('default', this.rules())
     const any = Number.POSITIVE_INFINITY
     destination.maxConnections = this.maybe(1 + this.below(4), 0.5) || any
     destination.maxRequests = this.maybe(10 + this.below(30), 0.2) || any
@@ -72,35 +64,6 @@ class Storm {
     destination.maxConnections = Number.POSITIVE_INFINITY
     destination.maxRequests = Number.POSITIVE_INFINITY
     destination.health = undefined
-  }
-
-  #rules(): RouteRules {
-    const fault = (): number => (this.random() < 0.15 ? 30 : 0)
-    return {
-      timeouts: {
-        request: this.maybe(300 + this.below(2000), 0.4),
-        perTry: this.maybe(200 + this.below(400), 0.4),
-        responseHeaders: this.maybe(150 + this.below(300), 0.3),
-        streamIdle: this.maybe(1000, 0.2),
-      },
-      retries: {
-        ...DEFAULT_RULES.retries,
-        attempts: this.below(4),
-        on: ['connect-failure', 'reset', 'refused-stream', 'per-try-timeout', 'gateway-error'],
-        methods: ['GET', 'HEAD', 'PUT', 'OPTIONS'],
-        backoff: { base: 20, max: 200 },
-        retryAfter: 1000,
-        hedgeAfter: this.maybe(50 + this.below(100), 0.4),
-      },
-      faults: {
-        delay: { duration: 100, percent: fault() },
-        abort: { status: 503, percent: fault() },
-      },
-      mirror:
-        this.random() < 0.4
-          ? { service: 'mirror', namespace: 'default', port: 80, percent: 50 }
-          : undefined,
-    }
   }
 
   /** A client of HTTP/2, for a while. */

@@ -6,7 +6,6 @@
 
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { DEFAULT_RULES, type RouteRules } from '../../../src/api/resources.ts'
 import { type Random, seededRandom } from '../../../src/lib/random.ts'
 import { OutlierDetection } from '../../../src/proxy/resilience/outlier-detection.ts'
 import { SlidingBudget } from '../../../src/proxy/resilience/sliding-budget.ts'
@@ -15,6 +14,7 @@ import { Destination } from '../../../src/proxy/stack/destination.ts'
 import type { RawClient } from '../../support/http-peer.ts'
 import { until } from '../../support/until.ts'
 import { backend, L7, onBoth, refusingPort } from './fixture.ts'
+import { StormDice } from './storm-dice.ts'
 import { Asked, isRightlyAnswered, stormyApplication } from './storm-peers.ts'
 
 const AT_ONCE = 16
@@ -22,29 +22,20 @@ const EACH = 14
 /** Of the clock that is turned: longer than any time of a policy. */
 const PATIENCE = 30_000
 
-class Storm {
-  readonly random: Random
+class Storm extends StormDice {
   readonly f: L7
   readonly problems: string[] = []
   readonly asked: Asked[] = []
 
   constructor(random: Random, f: L7) {
-    this.random = random
+    super(random)
     this.f = f
-  }
-
-  below(count: number): number {
-    return Math.floor(this.random() * count)
-  }
-
-  maybe(value: number, chance: number): number {
-    return this.random() < chance ? value : 0
   }
 
   /** Discovery has news. */
   change(): void {
     const { destination } = this.f
-    destination.route = makeRoute('default', this.#rules())
+    destination.route = makeRoute('default', this.rules())
     const any = Number.POSITIVE_INFINITY
     destination.maxConnections = this.maybe(1 + this.below(6), 0.5) || any
     destination.maxRequests = this.maybe(4 + this.below(12), 0.2) || any
@@ -53,35 +44,6 @@ class Storm {
     if (this.random() < 0.3) {
       const rules = { percent: 50, minPerSecond: this.below(20), window: 1000 }
       destination.retryBudget = new SlidingBudget(rules)
-    }
-  }
-
-  #rules(): RouteRules {
-    const fault = (): number => (this.random() < 0.2 ? 30 : 0)
-    return {
-      timeouts: {
-        request: this.maybe(200 + this.below(2000), 0.4),
-        perTry: this.maybe(100 + this.below(400), 0.4),
-        responseHeaders: this.maybe(100 + this.below(300), 0.3),
-        streamIdle: this.maybe(1000, 0.2),
-      },
-      retries: {
-        ...DEFAULT_RULES.retries,
-        attempts: this.below(4),
-        on: ['connect-failure', 'reset', 'refused-stream', 'per-try-timeout', 'gateway-error'],
-        methods: ['GET', 'HEAD', 'PUT', 'OPTIONS'],
-        backoff: { base: 20, max: 200 },
-        retryAfter: 1000,
-        hedgeAfter: this.maybe(50 + this.below(100), 0.4),
-      },
-      faults: {
-        delay: { duration: 100, percent: fault() },
-        abort: { status: 503, percent: fault() },
-      },
-      mirror:
-        this.random() < 0.4
-          ? { service: 'mirror', namespace: 'default', port: 80, percent: 50 }
-          : undefined,
     }
   }
 

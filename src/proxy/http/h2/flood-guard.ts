@@ -1,9 +1,10 @@
 // Counts what a peer does that costs us and brings nothing, and says when it is enough.
 //
 // Every frame that carries something pays for one that does not, because well-behaved peers send WINDOW_UPDATE and PING
-// in step with what they receive; beyond that so many a second are allowed. SETTINGS go with nothing, and are not paid for. Streams that a client gives up at once are
-// held against all that it opened in the same second: calls that a deadline cancels together are no attack.
-// Those that we reset for its mistakes are counted too: that costs as much (CVE-2025-8671).
+// in step with what they receive; beyond that so many a second are allowed. SETTINGS go with nothing, and are not paid
+// for. Streams that a client gives up at once are held against all that it opened in the same second: calls that a
+// deadline cancels together are no attack. Those that we reset for its mistakes are counted too: that costs as much
+// (CVE-2025-8671).
 
 import type { H2LimitName, H2Limits } from './h2-limits.ts'
 

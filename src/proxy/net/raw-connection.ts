@@ -43,6 +43,8 @@ export class RawConnection implements Connection {
   #reading = false
   /** What was read last is somebody else's. */
   #isLeft = false
+  /** The receiver is being told of a read: what it was given stays where it is, even if it closes the connection. */
+  #isTelling = false
   #closed = false
   #smallReads = 0
   #rests = 0
@@ -180,8 +182,14 @@ export class RawConnection implements Connection {
     if (size !== this.#view.length) {
       this.#view = size === buffer.length ? buffer : buffer.subarray(0, size)
     }
+    this.#isTelling = true
     this.receiver.onData(this, this.#view)
+    this.#isTelling = false
     if (this.#isLeft) return this.#leave(size)
+    if (this.#closed) {
+      this.#context.buffers.giveBack(this.#buffer)
+      return undefined
+    }
     // A chunk that is still being written must stay where it is.
     if (!this.#reading) return undefined
     if (buffer.length === SMALL) {
@@ -238,7 +246,7 @@ export class RawConnection implements Connection {
     this.#closed = true
     this.#reading = false
     this.receiver = NO_RECEIVER
-    if (!this.#isLeft) this.#context.buffers.giveBack(this.#buffer)
+    if (!this.#isLeft && !this.#isTelling) this.#context.buffers.giveBack(this.#buffer)
   }
 }
 

@@ -55,6 +55,8 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   #chunks: Body | undefined
   #isChunked = false
   #requestEnded = false
+  /** The client's side was told that no more is wanted for now. */
+  #isFull = false
   /** The response's head was passed up, and all of it was given. */
   #hasHead = false
   #responseEnded = false
@@ -87,6 +89,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     this.#hasHead = false
     this.#responseEnded = false
     this.#brokenOff = undefined
+    this.#isFull = false
     this.#isHeldBack = false
     this.#isTimely = false
     this.#writes = this.#host.writes
@@ -130,7 +133,8 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   }
 
   flush(): boolean {
-    return this.#stream?.isWritable ?? true
+    this.#isFull = this.#stream?.isWritable === false
+    return !this.#isFull
   }
 
   resume(): void {
@@ -191,7 +195,9 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
   }
 
   onWritable(stream: H2Stream): void {
-    if (stream === this.#stream) this.#exchange?.downstream.resume()
+    if (stream !== this.#stream) return
+    this.#isFull = false
+    this.#exchange?.downstream.resume()
   }
 
   onReset(stream: H2Stream, reset: StreamReset): void {
@@ -200,7 +206,7 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
     if (stream.remoteEnded) {
       // RFC 9113 section 8.1: the answer is there, whatever became of the rest of the request.
       this.#requestEnded = true
-      if (!this.#isHeldBack) this.#pass(exchange, stream)
+      this.#passLast(exchange, stream)
       return
     }
     const { by, code, details, isUnprocessed } = reset
@@ -279,7 +285,14 @@ export class H2Call implements Upstream, StreamReceiver, SliceTap {
       return
     }
     this.#brokenOff = details
+    this.#passLast(exchange, stream)
+  }
+
+  /** Nothing more comes, and nobody takes the rest of the request, which a client may give before it reads on. */
+  #passLast(exchange: Exchange, stream: H2Stream): void {
+    const { id } = stream
     if (!this.#isHeldBack) this.#pass(exchange, stream)
+    if (this.#isFull && this.#stream === stream && stream.id === id) exchange.downstream.resume()
   }
 
   #endResponse(exchange: Exchange, { trailers }: H2Stream): void {

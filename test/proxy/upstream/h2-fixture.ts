@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { seededRandom } from '../../../src/lib/random.ts'
 import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import { RequestReader } from '../../../src/proxy/http/h1/request-reader.ts'
+import { PREFACE } from '../../../src/proxy/http/h2/protocol.ts'
 import { Framing, type Head } from '../../../src/proxy/http/head.ts'
 import { DEFAULT_LIMITS } from '../../../src/proxy/http/limits.ts'
 import type { Sockets } from '../../../src/proxy/net/connection.ts'
@@ -19,8 +20,11 @@ import { Balancing } from '../../../src/proxy/upstream/balancing.ts'
 import { Sessions } from '../../../src/proxy/upstream/sessions.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { type H2Answer, H2Server } from '../../support/h2-server.ts'
+import { SETTINGS_ACK, settings, Type } from '../../support/h2-wire.ts'
 import { logLines } from '../../support/log-lines.ts'
+import { serve } from '../../support/tcp.ts'
 import { until } from '../../support/until.ts'
+import { Attacker } from '../attacks/attacker.ts'
 
 export type Kind = 'raw' | 'streams'
 
@@ -269,6 +273,23 @@ export async function server(t: Test, answer: H2Answer, settings = {}): Promise<
     await made.close()
   })
   return made
+}
+
+/** An endpoint that sends frames as a test likes, asked for by the head of a request. Gives its port. */
+export async function rawServer(
+  t: Test,
+  answer: (endpoint: Attacker, id: number) => void,
+  values: readonly (readonly [number, number])[] = [],
+): Promise<number> {
+  const made = await serve((socket) => {
+    const endpoint = new Attacker(socket, PREFACE)
+    endpoint.send(settings(...values), SETTINGS_ACK)
+    endpoint.onFrame = ({ type, stream }) => {
+      if (type === Type.headers) answer(endpoint, stream)
+    }
+  })
+  t.teardown(made.close)
+  return made.port
 }
 
 export const get = (path = '/', fields = ''): string =>

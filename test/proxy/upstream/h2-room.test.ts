@@ -2,8 +2,17 @@
 // of the stream whose place it gets.
 
 import t from 'tap'
+import {
+  data,
+  END_HEADERS,
+  END_STREAM,
+  headers,
+  response,
+  rstStream,
+} from '../../support/h2-wire.ts'
 import { until } from '../../support/until.ts'
-import { get, onBoth, post, server, Way } from './h2-fixture.ts'
+import type { Attacker } from '../attacks/attacker.ts'
+import { get, onBoth, post, rawServer, server, Way } from './h2-fixture.ts'
 
 onBoth(
   t,
@@ -26,25 +35,38 @@ onBoth(
   t,
   'h2 room: who gets the place of a stream that is reset late is not reset',
   async (t, kind) => {
-    const s = await server(t, () => undefined, { maxConcurrentStreams: 1 })
-    const way = new Way(t, [s], { kind, maxConnections: 1 })
+    const asked: number[] = []
+    let endpoint: Attacker | undefined
+    const MAX_CONCURRENT_STREAMS = 3
+    const port = await rawServer(
+      t,
+      (from, id) => {
+        endpoint = from
+        asked.push(id)
+      },
+      [[MAX_CONCURRENT_STREAMS, 1]],
+    )
+    const answer = (at: number): void => {
+      const id = asked[at] ?? 0
+      endpoint?.send(headers(id, response(200), END_HEADERS), data(id, 'x', END_STREAM))
+    }
+    const way = new Way(t, [port], { kind, maxConnections: 1 })
     const early = way.send(get('/settings'))
-    await until('it is asked', () => s.asked.length === 1)
-    s.asked[0]?.ok('x')
+    await until('it is asked', () => asked.length === 1)
+    answer(0)
     await early.done()
-    const upload = way.send(post('x'.repeat(300_000), '/upload'))
-    await until('it is asked', () => s.asked.length === 2)
-    s.asked[1]?.stream.pause()
+    const upload = way.caller(post('x', '/upload'))
+    upload.isWhole = false
+    way.send(upload)
+    await until('it is asked', () => asked.length === 2)
     const next = way.send(get('/next'))
-    s.asked[1]?.ok('enough')
-    await upload.done()
-    t.equal(upload.outcome, '')
-    s.asked[1]?.stream.close(0)
-    await until('the next is asked', () => s.asked.length >= 3)
-    t.equal(next.outcome, undefined)
-    s.asked.at(-1)?.ok('x')
-    await next.done()
-    t.same([next.outcome, way.resends, s.asked.length], ['', 0, 3])
+    answer(1)
+    t.equal((await upload.done()).outcome, '')
+    await until('the next is asked', () => asked.length === 3)
+    endpoint?.send(rstStream(asked[1] ?? 0, 0))
+    answer(2)
+    t.equal((await next.done()).outcome, '')
+    t.same([way.resends, asked.length], [0, 3])
     t.same([way.endpoint().open, way.destination.open], [0, way.connected])
   },
 )

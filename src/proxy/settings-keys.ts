@@ -116,7 +116,7 @@ export const SETTINGS_KEYS: readonly SettingsKey[] = [
   http2Key('maxContinuations', 'CONTINUATION frames behind one HEADERS'),
   http2Key(
     'maxControlFrames',
-    'Frames a second that carry nothing, beyond one for each that does: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA',
+    'Frames a second that carry nothing: PING, PRIORITY, WINDOW_UPDATE and empty DATA beyond one for each frame that does, and all SETTINGS',
   ),
   http2Key('maxSettings', 'Parameters of one SETTINGS frame'),
   http2Key(

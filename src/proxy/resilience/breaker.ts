@@ -79,7 +79,7 @@ export class Breaker {
   }
 
   /** A probe has been answered, and goes on for longer than a verdict is waited for: that is one. */
-  hasLasted(now: Millis): boolean {
+  hasLasted({ now }: Timed): boolean {
     return this.state === 'half-open' && this.begunIn >= 0 && this.endpoint.ejectedUntil <= now
   }
 

@@ -17,6 +17,7 @@ import type { World } from '../stack/world.ts'
 import { isBadResponse, isFailed, isToBlame } from './blame.ts'
 import { Breaker, breakerOf } from './breaker.ts'
 import { BreakerLog, type ChangeReason } from './breaker-log.ts'
+import type { Timed } from './buckets.ts'
 import { allowance, drawLength, following, forgiven } from './ejection.ts'
 import { isSlow, PeerLatency } from './peer-latency.ts'
 
@@ -89,7 +90,7 @@ export class OutlierDetection implements Health {
     exchange.isProbe = false
     const breaker = breakerOf(endpoint) ?? this.#make(endpoint)
     if (breaker.rule !== this.#rule) breaker.obey(this.#rule)
-    this.#passLasting(breaker, exchange.now)
+    this.#passLasting(breaker, exchange)
     if (breaker.state === 'closed') return
     if (breaker.state === 'open' && endpoint.ejectedUntil <= exchange.now) {
       this.#say(breaker, 'half-open', 'ejection-over', 0, NaN)
@@ -158,7 +159,7 @@ export class OutlierDetection implements Health {
     for (const endpoint of this.#endpoints) {
       const breaker = breakerOf(endpoint)
       if (breaker === undefined) continue
-      this.#passLasting(breaker, now)
+      this.#passLasting(breaker, { now })
       if (breaker.state === 'closed') continue
       const free = Math.max(breaker.since, endpoint.ejectedUntil)
       if (now - free >= Math.max(LEAST_UNASKED, this.#rule.ejection.max))
@@ -216,8 +217,8 @@ export class OutlierDetection implements Health {
   }
 
   /** A call may be a stream that lasts for hours: a probe that has begun well need not end for the others to go on. */
-  #passLasting(breaker: Breaker, now: Millis): void {
-    if (breaker.hasLasted(now)) this.#pass(breaker, now, breaker.begunIn)
+  #passLasting(breaker: Breaker, timed: Timed): void {
+    if (breaker.hasLasted(timed)) this.#pass(breaker, timed.now, breaker.begunIn)
   }
 
   /** An attempt that there is no good response to. */

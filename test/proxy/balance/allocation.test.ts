@@ -12,6 +12,7 @@ import { makeAffinity } from '../../../src/proxy/balance/affinity.ts'
 import { makePicker } from '../../../src/proxy/balance/picker.ts'
 import type { Picker } from '../../../src/proxy/stack/destination.ts'
 import { type Exchange, NO_AFFINITY } from '../../../src/proxy/stack/exchange.ts'
+import { BoxedNumbers } from '../../support/boxed-numbers.ts'
 import { endpointsOf, exchangeOf } from './fixture.ts'
 
 setFlagsFromString('--expose-gc')
@@ -24,6 +25,9 @@ const PICKS = 100_000
 /** A number object for every pick would be 1.6 MB; what is left is for the compiler and for this test. */
 const MOST_BYTES = 200_000
 
+const TIMES = new BoxedNumbers()
+TIMES.fill(1000.5, PICKS, 1 / 16)
+
 function pickAll(picker: Picker, withAffinity: boolean): () => void {
   const exchange = exchangeOf([])
   return () => {
@@ -33,11 +37,12 @@ function pickAll(picker: Picker, withAffinity: boolean): () => void {
 
 function runPicks(picker: Picker, exchange: Exchange, withAffinity: boolean): void {
   for (let turn = 0; turn < PICKS; turn += 1) {
-    exchange.begin(1000.5 + turn / 16)
+    const now = TIMES.at(turn)
+    exchange.begin(now)
     if (withAffinity) exchange.affinity = turn
     const endpoint = picker.pick(exchange)
     if (endpoint === undefined) throw new Error('nobody')
-    picker.answered(endpoint, 1.5, exchange.now)
+    picker.answered(endpoint, 1.5, now)
   }
 }
 

@@ -3,6 +3,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { BoxedNumbers } from '../../support/boxed-numbers.ts'
 import { exchangeOf } from '../balance/fixture.ts'
 import { Watched } from './watched.ts'
 
@@ -20,22 +21,22 @@ t.test('allocation: a request that is watched makes nothing', async (t) => {
   const exchange = exchangeOf([])
   const endpoint = w.at(0)
   const { health } = w
-  const clock = Float64Array.of(20_000.5)
+  const times = new BoxedNumbers()
+  let start = 20_000.5
   const run = (): void => {
-    let now = clock[0] ?? 0
     for (let turn = 0; turn < REQUESTS; turn += 1) {
-      exchange.begin(now)
+      exchange.begin(times.at(turn))
       health.chosen(exchange, endpoint)
-      now += 0.0625
-      exchange.now = now
+      exchange.now = times.at(turn + 1)
       exchange.status = 200
       health.answered(exchange, endpoint)
       health.left(exchange, endpoint)
     }
-    clock[0] = now
   }
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < 100 && least > MOST_BYTES; round += 1) {
+    times.fill(start, REQUESTS + 1, 0.0625)
+    start += REQUESTS * 0.0625
     collect()
     const before = process.memoryUsage().heapUsed
     run()

@@ -50,12 +50,7 @@ class Storm extends StormDice {
 
   /** Discovery has news. */
   change(): void {
-    const { destination } = this.f
-    destination.route = makeRoute('default', this.rules())
-    const any = Number.POSITIVE_INFINITY
-    destination.maxConnections = this.maybe(1 + this.below(4), 0.5) || any
-    destination.maxRequests = this.maybe(10 + this.below(30), 0.2) || any
-    destination.maxRetries = this.random() < 0.2 ? this.below(4) : any
+    this.changePolicy(this.f.destination, [1, 4], [10, 30])
   }
 
   calm(): void {

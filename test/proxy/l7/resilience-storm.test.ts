@@ -9,7 +9,6 @@ import t from 'tap'
 import { type Random, seededRandom } from '../../../src/lib/random.ts'
 import { OutlierDetection } from '../../../src/proxy/resilience/outlier-detection.ts'
 import { SlidingBudget } from '../../../src/proxy/resilience/sliding-budget.ts'
-import { makeRoute } from '../../../src/proxy/route/make-route.ts'
 import { Destination } from '../../../src/proxy/stack/destination.ts'
 import type { RawClient } from '../../support/http-peer.ts'
 import { until } from '../../support/until.ts'
@@ -35,11 +34,7 @@ class Storm extends StormDice {
   /** Discovery has news. */
   change(): void {
     const { destination } = this.f
-    destination.route = makeRoute('default', this.rules())
-    const any = Number.POSITIVE_INFINITY
-    destination.maxConnections = this.maybe(1 + this.below(6), 0.5) || any
-    destination.maxRequests = this.maybe(4 + this.below(12), 0.2) || any
-    destination.maxRetries = this.random() < 0.2 ? this.below(4) : any
+    this.changePolicy(destination, [1, 6], [4, 12])
     destination.maxPendingRequests = this.random() < 0.2 ? this.below(8) : 1024
     if (this.random() < 0.3) {
       const rules = { percent: 50, minPerSecond: this.below(20), window: 1000 }

@@ -3,6 +3,11 @@
 
 import { DEFAULT_RULES, type RouteRules } from '../../../src/api/resources.ts'
 import type { Random } from '../../../src/lib/random.ts'
+import { makeRoute } from '../../../src/proxy/route/make-route.ts'
+import type { Destination } from '../../../src/proxy/stack/destination.ts'
+
+/** The least, and how many there are. */
+type Range = readonly [least: number, count: number]
 
 export class StormDice {
   readonly random: Random
@@ -19,7 +24,20 @@ export class StormDice {
     return this.random() < chance ? value : 0
   }
 
-  rules(): RouteRules {
+  /** Discovery has news: other rules, and at times limits within these ranges. */
+  changePolicy(destination: Destination, connections: Range, requests: Range): void {
+    const any = Number.POSITIVE_INFINITY
+    destination.route = makeRoute('default', this.#rules())
+    destination.maxConnections = this.maybe(this.#within(connections), 0.5) || any
+    destination.maxRequests = this.maybe(this.#within(requests), 0.2) || any
+    destination.maxRetries = this.random() < 0.2 ? this.below(4) : any
+  }
+
+  #within([least, count]: Range): number {
+    return least + this.below(count)
+  }
+
+  #rules(): RouteRules {
     const fault = (): number => this.maybe(30, 0.2)
     return {
       timeouts: {
